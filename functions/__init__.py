@@ -1,0 +1,1 @@
+"""Who answers: one folder is one Lambda is one domain. `catalogue.py` lists them all."""

@@ -1,0 +1,214 @@
+"""Every function once, as plain data: what calls it, what it may touch, how big it is.
+
+Read by infra/stacks (the cloud), infra/local (one machine), the tests and the docs. Imports nothing of ours.
+Path strings are API Gateway's and FastAPI's alike; `{path+}` (greedy) is `{path:path}` to FastAPI.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Layer = Literal["pacs", "codecs"]
+Access = Literal["read", "write", "delete", "send", "use"]
+
+
+@dataclass(frozen=True)
+class Route:
+    method: str
+    path: str
+    public: bool = False  # no token asked by the authorizer; the handler checks its own
+
+
+@dataclass(frozen=True)
+class Source:
+    """A queue that feeds a function. SQS visibility is six times the function's timeout."""
+
+    queue: str
+    batch_size: int
+    window_s: int = 0
+    max_receives: int = 5
+    workers: int = 1  # processes on one machine
+
+
+@dataclass(frozen=True)
+class Schedule:
+    name: str
+    cron: str  # minute hour day-of-month month day-of-week, in UTC; five fields
+    detail: str  # handed to the handler as {"task": detail}
+
+
+@dataclass(frozen=True)
+class Grant:
+    resource: str  # store:<name> | database | queue:<name> | topic:<name> | secret:<name>
+    access: tuple[Access, ...]
+
+
+@dataclass(frozen=True)
+class Function:
+    name: str
+    summary: str
+    routes: tuple[Route, ...] = ()
+    sources: tuple[Source, ...] = ()
+    schedules: tuple[Schedule, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    layers: tuple[Layer, ...] = ("pacs",)
+    memory_mib: int = 512
+    timeout_s: int = 29
+
+
+@dataclass(frozen=True)
+class Topic:
+    name: str
+    subscribers: tuple[str, ...]  # queues
+
+
+STORES = ("originals", "derived", "exchange")
+
+# Objects created in these stores raise an event into this queue.
+STORE_EVENTS = {"originals": "index"}
+
+TOPICS = (Topic("instance-indexed", subscribers=("derive",)),)
+
+STUDY = "/dicomweb/studies/{study}"
+SERIES = STUDY + "/series/{series}"
+INSTANCE = SERIES + "/instances/{instance}"
+
+READ_ARCHIVE = (
+    Grant("database", ("use",)),
+    Grant("store:originals", ("read",)),
+    Grant("store:derived", ("read", "write")),
+    Grant("store:exchange", ("read", "write")),
+)
+
+
+def retrieve_routes(path: str) -> tuple[Route, ...]:
+    """GET, and HEAD for those who ask first."""
+    return (Route("GET", path), Route("HEAD", path))
+
+
+FUNCTIONS = (
+    Function(
+        "authorizer",
+        "Turns the token of a request into a scope, or refuses it.",
+        grants=(Grant("secret:signing", ("read",)),),
+        memory_mib=256,
+        timeout_s=5,
+    ),
+    Function(
+        "dicomweb",
+        "QIDO-RS, WADO-RS and STOW-RS.",
+        routes=(
+            Route("GET", "/dicomweb/studies"),
+            Route("POST", "/dicomweb/studies"),
+            Route("POST", STUDY),
+            *retrieve_routes(STUDY),
+            Route("GET", STUDY + "/metadata"),
+            Route("GET", STUDY + "/rendered"),
+            Route("GET", STUDY + "/series"),
+            Route("GET", STUDY + "/instances"),
+            *retrieve_routes(SERIES),
+            Route("GET", SERIES + "/metadata"),
+            Route("GET", SERIES + "/rendered"),
+            Route("GET", SERIES + "/instances"),
+            *retrieve_routes(INSTANCE),
+            Route("GET", INSTANCE + "/metadata"),
+            *retrieve_routes(INSTANCE + "/rendered"),
+            Route("GET", INSTANCE + "/thumbnail"),
+            *retrieve_routes(INSTANCE + "/bulkdata/{path+}"),
+            Route("GET", "/dicomweb/series"),
+            Route("GET", "/dicomweb/instances"),
+        ),
+        grants=(*READ_ARCHIVE, Grant("store:originals", ("write",))),
+        layers=("pacs", "codecs"),
+        memory_mib=1769,
+    ),
+    Function(
+        "frames",
+        "Frames that no derived object answers yet: makes them, stores them, answers.",
+        routes=(
+            *retrieve_routes(INSTANCE + "/frames/{frames}"),
+            Route("GET", INSTANCE + "/frames/{frames}/rendered"),
+        ),
+        grants=READ_ARCHIVE,
+        layers=("pacs", "codecs"),
+        memory_mib=1769,
+    ),
+    Function(
+        "launch",
+        "Signed launch of the viewer.",
+        routes=(
+            Route("GET", "/ohif", public=True),
+            Route("GET", "/ohif/config", public=True),
+            Route("POST", "/ohif/session", public=True),
+            Route("POST", "/api/launch"),
+        ),
+        grants=(
+            Grant("secret:signing", ("read",)),
+            Grant("database", ("use",)),
+        ),
+    ),
+    Function(
+        "portal",
+        "Sign-in and who am I; the pages for people.",
+        routes=(
+            Route("POST", "/auth/token", public=True),
+            Route("GET", "/auth/me"),
+        ),
+        grants=(
+            Grant("secret:signing", ("read",)),
+            Grant("database", ("use",)),
+        ),
+    ),
+    Function(
+        "indexer",
+        "Reads the headers of new originals and upserts them into the index.",
+        sources=(Source("index", batch_size=100, window_s=1),),
+        grants=(
+            Grant("database", ("use",)),
+            Grant("store:originals", ("read",)),
+            Grant("store:derived", ("read", "write")),
+            Grant("topic:instance-indexed", ("send",)),
+        ),
+        layers=("pacs", "codecs"),
+        memory_mib=1024,
+        timeout_s=120,
+    ),
+    Function(
+        "deriver",
+        "Builds what viewers ask for most: metadata, frames, thumbnails, transcoded copies.",
+        sources=(Source("derive", batch_size=50, window_s=2),),
+        grants=(
+            Grant("database", ("use",)),
+            Grant("store:originals", ("read",)),
+            Grant("store:derived", ("read", "write", "delete")),
+        ),
+        layers=("pacs", "codecs"),
+        memory_mib=3008,
+        timeout_s=300,
+    ),
+    Function(
+        "crons",
+        "What happens by the clock: the nightly reconciliation of store and index.",
+        schedules=(Schedule("reconcile", "30 0 * * *", "reconcile"),),
+        grants=(
+            Grant("database", ("use",)),
+            Grant("store:originals", ("read",)),
+            Grant("queue:index", ("send",)),
+        ),
+        memory_mib=1024,
+        timeout_s=900,
+    ),
+    Function(
+        "migrate",
+        "Brings the database to this version, and makes the first organization.",
+        grants=(Grant("database", ("use",)), Grant("secret:signing", ("read",))),
+        timeout_s=300,
+    ),
+)
+
+
+def function(name: str) -> Function:
+    return next(each for each in FUNCTIONS if each.name == name)
+
+
+def source(queue: str) -> Source:
+    return next(each for one in FUNCTIONS for each in one.sources if each.queue == queue)

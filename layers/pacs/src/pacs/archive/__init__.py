@@ -1,0 +1,1 @@
+"""Store, index, search, retrieve, derive, delete, reconcile: the archive itself."""

@@ -1,0 +1,1 @@
+"""The ports in the cloud. Imported by bootstrap alone."""

@@ -1,0 +1,1 @@
+"""Tables, migrations and the two drivers: psycopg and the RDS Data API."""

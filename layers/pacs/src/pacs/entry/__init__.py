@@ -1,0 +1,1 @@
+"""How a call knocks: HTTP, a batch of messages, the authorizer; and what is observed of it."""

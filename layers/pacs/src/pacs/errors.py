@@ -1,0 +1,128 @@
+"""What can go wrong, and what each caller is told. Raised by every room, read by every entry.
+
+PacsError
+├── BadRequest                 the caller's words are wrong; `field` names the one at fault
+│   └── PayloadTooLarge
+├── Unauthenticated            no token, or one that does not verify
+├── Forbidden                  a good token that may not do this
+├── NotFound                   not there, or another tenant's
+│   └── ObjectNotFound         no such key in an object store
+├── NotAcceptable              nothing the Accept header names can be made
+├── UnsupportedMediaType
+├── RangeNotSatisfiable
+├── Conflict                   the state of the thing forbids it
+├── InvalidInstance            bytes that are not a DICOM instance that can be kept
+│   ├── MissingUid             a UID that must be there is missing or malformed
+│   └── SopClassMismatch       dataset and announced SOP class disagree
+├── UndecodablePixels          pixel data that no installed codec can decode
+├── NotConfigured              a provider or setting is missing
+└── Unavailable                a part that must answer does not; trying again may help
+    ├── StoreUnavailable
+    └── DatabaseUnavailable
+"""
+
+from dataclasses import dataclass
+
+
+class PacsError(Exception):
+    """Base of everything that leaves a room. `message` holds no patient data; `field` names what is wrong."""
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+
+
+class BadRequest(PacsError): ...
+
+
+class PayloadTooLarge(BadRequest): ...
+
+
+class Unauthenticated(PacsError): ...
+
+
+class Forbidden(PacsError): ...
+
+
+class NotFound(PacsError): ...
+
+
+class ObjectNotFound(NotFound): ...
+
+
+class NotAcceptable(PacsError): ...
+
+
+class UnsupportedMediaType(PacsError): ...
+
+
+class RangeNotSatisfiable(PacsError): ...
+
+
+class Conflict(PacsError): ...
+
+
+class InvalidInstance(PacsError): ...
+
+
+class MissingUid(InvalidInstance): ...
+
+
+class SopClassMismatch(InvalidInstance): ...
+
+
+class UndecodablePixels(PacsError): ...
+
+
+class NotConfigured(PacsError): ...
+
+
+class Unavailable(PacsError): ...
+
+
+class StoreUnavailable(Unavailable): ...
+
+
+class DatabaseUnavailable(Unavailable): ...
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How one kind of error is told: over HTTP, and over DIMSE (which is also STOW's FailureReason)."""
+
+    http_status: int
+    code: str
+    dimse_status: int
+
+
+# The one table. DIMSE statuses: PS3.4 §B.2.3 and PS3.7 §C; STOW failure reasons: PS3.18 §I.2.2.
+ANSWERS: dict[type[PacsError], Answer] = {
+    BadRequest: Answer(400, "BAD_REQUEST", 0xC000),
+    PayloadTooLarge: Answer(413, "PAYLOAD_TOO_LARGE", 0xA700),
+    Unauthenticated: Answer(401, "UNAUTHENTICATED", 0x0124),
+    Forbidden: Answer(403, "FORBIDDEN", 0x0124),
+    NotFound: Answer(404, "NOT_FOUND", 0x0112),
+    NotAcceptable: Answer(406, "NOT_ACCEPTABLE", 0x0122),
+    UnsupportedMediaType: Answer(415, "UNSUPPORTED_MEDIA_TYPE", 0x0122),
+    RangeNotSatisfiable: Answer(416, "RANGE_NOT_SATISFIABLE", 0x0110),
+    Conflict: Answer(409, "CONFLICT", 0x0110),
+    InvalidInstance: Answer(409, "INVALID_INSTANCE", 0xC000),
+    MissingUid: Answer(409, "MISSING_UID", 0xC000),
+    SopClassMismatch: Answer(409, "SOP_CLASS_MISMATCH", 0xA900),
+    UndecodablePixels: Answer(422, "UNDECODABLE_PIXELS", 0xC000),
+    NotConfigured: Answer(503, "NOT_CONFIGURED", 0x0110),
+    Unavailable: Answer(503, "UNAVAILABLE", 0xA700),
+    StoreUnavailable: Answer(503, "STORE_UNAVAILABLE", 0xA700),
+    DatabaseUnavailable: Answer(503, "DATABASE_UNAVAILABLE", 0xA700),
+}
+
+UNKNOWN = Answer(500, "INTERNAL_ERROR", 0x0110)
+
+
+def answer_for(error: BaseException) -> Answer:
+    """The row of the table for an error: its own class, or the nearest parent that has one."""
+    for kind in type(error).__mro__:
+        if kind in ANSWERS:
+            return ANSWERS[kind]
+    return UNKNOWN

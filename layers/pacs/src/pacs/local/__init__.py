@@ -1,0 +1,1 @@
+"""The ports on one machine. Imported by bootstrap alone."""

@@ -1,0 +1,1 @@
+"""Organizations, branches, members, roles, tokens: who asks, and what they may see."""

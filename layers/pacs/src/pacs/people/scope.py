@@ -1,0 +1,41 @@
+"""Who asks, and what they may see: the first argument of every query. Made by the authorizer from a token."""
+
+import json
+from dataclasses import dataclass
+from typing import Literal
+
+from pacs.errors import Forbidden
+
+Role = Literal["admin", "centre", "technician", "radiologist", "accounting", "individual", "launch", "system"]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """One tenant's view. `branches` and `studies` of None mean all of them; an empty tuple means none.
+
+    `privacy` asks that answers carry no identifying attribute. `role` "launch" is the bearer of a viewer's
+    link; "system" is the archive itself (indexer, deriver, the `pacs` command).
+    """
+
+    organization_id: str
+    role: Role
+    branches: tuple[str, ...] | None = None
+    studies: tuple[str, ...] | None = None
+    privacy: bool = False
+    member_id: str = ""
+
+    def to_json(self) -> str:
+        return json.dumps(self.__dict__, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Scope":
+        values = json.loads(text)
+        for name in ("branches", "studies"):
+            if values[name] is not None:
+                values[name] = tuple(values[name])
+        return cls(**values)
+
+    def require_role(self, *roles: Role) -> None:
+        """Raises Forbidden unless this scope has one of the roles."""
+        if self.role not in roles:
+            raise Forbidden(f"this needs one of the roles: {', '.join(roles)}")

@@ -1,0 +1,140 @@
+"""What the rooms ask of the world outside. Each port has an adapter in `pacs.aws` and one in `pacs.local`
+(the database's two drivers stand in `pacs.database`); `tests/contract` runs one suite over all of them.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from sqlalchemy import Executable
+
+Outcome = Literal["created", "unchanged", "replaced"]
+
+
+@dataclass(frozen=True)
+class ObjectInfo:
+    """What a store knows of one object without reading it. `etag` is strong: other bytes, other tag."""
+
+    key: str
+    size_bytes: int
+    etag: str
+    last_modified: datetime
+    content_type: str = "application/octet-stream"
+    content_encoding: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+class ObjectStore(Protocol):
+    """Objects by key. Keys are relative POSIX paths without `.` or `..` parts.
+
+    All methods raise `StoreUnavailable` when the store does not answer or refuses, `ObjectNotFound` when a
+    key that must exist does not, `BadRequest` for a key that no store should hold.
+    """
+
+    def put(
+        self,
+        key: str,
+        body: bytes | Path,
+        *,
+        content_type: str = "application/octet-stream",
+        content_encoding: str = "",
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        """Write one object, whole or not at all; an older one is replaced. A Path is read, and left alone."""
+
+    def store_original(self, key: str, body: bytes | Path, *, sha256: str, metadata: Mapping[str, str]) -> Outcome:
+        """Write one original durably before returning; `sha256` (hex) goes into its metadata.
+
+        The same bytes again change nothing ("unchanged"); other bytes under the same key become the current
+        version and the older stays as a version ("replaced"). A Path is consumed: it is gone afterwards.
+        """
+
+    def get(self, key: str) -> tuple[ObjectInfo, bytes]: ...
+
+    def read(self, key: str, offset: int, length: int) -> bytes:
+        """At most `length` bytes from `offset`; fewer at the end of the object, none past it."""
+
+    def head(self, key: str) -> ObjectInfo: ...
+
+    def delete(self, key: str) -> None:
+        """Remove the current version; a key that is not there is no error."""
+
+    def delete_prefix(self, prefix: str) -> int:
+        """Remove every object whose key starts with `prefix`; returns how many."""
+
+    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        """Every current object under a prefix in key order; `metadata` and content type may be left empty."""
+
+    def versions(self, key: str) -> list[ObjectInfo]:
+        """Every kept version of a key, newest (current) first."""
+
+    def presign_get(self, key: str, *, expires_s: int, content_type: str) -> str:
+        """A URL that answers GET with the object's bytes and this content type until it expires."""
+
+
+@dataclass(frozen=True)
+class QueueDepth:
+    waiting: int
+    in_flight: int
+    dead: int
+    oldest_age_s: float
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    message_id: str
+    queue: str
+    body: str
+    receive_count: int
+
+
+class Queue(Protocol):
+    """Queues and topics by their name in the catalogue. Bodies are JSON texts of at most 256 KB."""
+
+    def send(self, queue: str, bodies: Sequence[str], *, delay_s: int = 0) -> None: ...
+
+    def publish(self, topic: str, bodies: Sequence[str]) -> None:
+        """Deliver each body to every queue that subscribes to the topic."""
+
+    def depth(self, queue: str) -> QueueDepth: ...
+
+    def dead_letters(self, queue: str, *, limit: int = 100) -> list[DeadLetter]: ...
+
+    def redrive(self, queue: str) -> int:
+        """Put every dead letter of a queue back to work; returns how many (SQS: an estimate)."""
+
+
+Rows = list[Mapping[str, Any]]
+
+
+class Statements(Protocol):
+    def fetch(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Rows:
+        """Run one statement; its rows, or none. Raises `DatabaseUnavailable`, `Conflict` (a unique key)."""
+
+
+class Database(Statements, Protocol):
+    """PostgreSQL. `fetch` commits by itself, in one call; several statements go into `transaction()`."""
+
+    def transaction(self) -> AbstractContextManager[Statements]: ...
+
+
+@dataclass(frozen=True)
+class SigningKey:
+    kid: str
+    secret: bytes
+
+
+Audience = Literal["session", "launch", "share", "cron"]
+
+
+class Secrets(Protocol):
+    def signing_keys(self, audience: Audience) -> Sequence[SigningKey]:
+        """Every key that may verify, the one that signs first. Raises `NotConfigured` when there is none."""
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """The time, aware, in UTC."""

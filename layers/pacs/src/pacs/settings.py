@@ -1,0 +1,79 @@
+"""Every PACS_* variable with its unit and default, read once. Asked by bootstrap; docs/settings.md is made from it."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from pacs.errors import NotConfigured
+
+
+def variable(default: Any, help: str, *, unit: str = "") -> Any:
+    """A field of Settings whose variable is PACS_ + its name in capitals."""
+    return field(default=default, metadata={"help": help, "unit": unit})
+
+
+@dataclass(frozen=True)
+class Settings:
+    platform: str = variable("local", "Where the ports' real things are: `local` or `aws`.")
+    stage: str = variable("local", "Name of the deployment: `local`, `dev`, `prod`.")
+    home: Path = variable(Path(".pacs"), "One machine: folder of database, objects and secrets.")
+    bind: str = variable("127.0.0.1", "One machine: address that HTTP and DICOM listen on.")
+    http_port: int = variable(8042, "One machine: port of the HTTP gateway.")
+    dicom_port: int = variable(4242, "Port of the DICOM node.")
+    sample: bool = variable(True, "One machine: load the sample studies on first start (`0` leaves them out).")
+    public_url: str = variable("", "Origin under which browsers reach us; empty: made from bind and port.")
+    cors_origins: str = variable("", "Further origins that browsers may call from, joined by commas.")
+    ae_title: str = variable("RAIPACS", "AE title of the DICOM node; `<title>_<branch code>` is accepted too.")
+    default_organization: str = variable(
+        "", "Organization (UUID) for unknown modalities in open mode; empty: the first."
+    )
+    originals_bucket: str = variable("", "AWS: bucket of the original instances.")
+    derived_bucket: str = variable("", "AWS: bucket of everything that can be rebuilt.")
+    exchange_bucket: str = variable("", "AWS: bucket of short-lived exports, audio and large answers.")
+    database_arn: str = variable("", "AWS: ARN of the Aurora cluster.")
+    database_secret_arn: str = variable("", "AWS: ARN of the database's secret.")
+    database_name: str = variable("pacs", "Name of the database.")
+    signing_secret_arn: str = variable("", "AWS: ARN of the secret that holds the signing keys.")
+    queue_url_prefix: str = variable("", "AWS: URL prefix to which a queue's name is appended.")
+    topic_arn_prefix: str = variable("", "AWS: ARN prefix to which a topic's name is appended.")
+    launch_ttl_s: int = variable(8 * 3600, "Life of a launch token.", unit="s")
+    session_ttl_s: int = variable(12 * 3600, "Life of a session token.", unit="s")
+    prepare_frames_max: int = variable(
+        64, "Instances with at most this many frames get them made on arrival.", unit="frames"
+    )
+    public_ohif_url: str = variable("", "A public OHIF to launch instead of our own; empty (the default): our own.")
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port that links start with, without a slash at the end."""
+        return (self.public_url or f"http://{self.bind}:{self.http_port}").rstrip("/")
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
+        """Raises NotConfigured, naming the variable, for a value that does not parse."""
+        source = os.environ if environment is None else environment
+        values: dict[str, Any] = {}
+        for setting in fields(cls):
+            name = variable_name(setting.name)
+            if name in source:
+                values[setting.name] = parse(name, source[name], setting.default)
+        return cls(**values)
+
+
+def variable_name(field_name: str) -> str:
+    return f"PACS_{field_name.upper()}"
+
+
+def parse(name: str, text: str, default: Any) -> Any:
+    """The text of a variable as the type of its default."""
+    if isinstance(default, bool):
+        if text.lower() in ("1", "true", "yes", "0", "false", "no", ""):
+            return text.lower() in ("1", "true", "yes")
+        raise NotConfigured(f"{name} must be 0 or 1", field=name)
+    if isinstance(default, int):
+        if text.isascii() and text.isdigit():
+            return int(text)
+        raise NotConfigured(f"{name} must be a whole number", field=name)
+    return type(default)(text)
