@@ -65,7 +65,7 @@ class ObjectStore(Protocol):
     def delete_prefix(self, prefix: str) -> int:
         """Remove every object whose key starts with `prefix`; returns how many."""
 
-    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
+    def scan(self, prefix: str = "") -> Iterator[ObjectInfo]:
         """Every current object under a prefix in key order; `metadata` and content type may be left empty."""
 
     def versions(self, key: str) -> list[ObjectInfo]:
