@@ -4,6 +4,7 @@ PacsError
 ├── BadRequest                 the caller's words are wrong; `field` names the one at fault
 │   └── PayloadTooLarge
 ├── Unauthenticated            no token, or one that does not verify
+│   └── TokenExpired           a token that was good once
 ├── Forbidden                  a good token that may not do this
 ├── NotFound                   not there, or another tenant's
 │   └── ObjectNotFound         no such key in an object store
@@ -40,6 +41,9 @@ class PayloadTooLarge(BadRequest): ...
 
 
 class Unauthenticated(PacsError): ...
+
+
+class TokenExpired(Unauthenticated): ...
 
 
 class Forbidden(PacsError): ...
@@ -101,6 +105,7 @@ ANSWERS: dict[type[PacsError], Answer] = {
     BadRequest: Answer(400, "BAD_REQUEST", 0xC000),
     PayloadTooLarge: Answer(413, "PAYLOAD_TOO_LARGE", 0xA700),
     Unauthenticated: Answer(401, "UNAUTHENTICATED", 0x0124),
+    TokenExpired: Answer(401, "TOKEN_EXPIRED", 0x0124),
     Forbidden: Answer(403, "FORBIDDEN", 0x0124),
     NotFound: Answer(404, "NOT_FOUND", 0x0112),
     NotAcceptable: Answer(406, "NOT_ACCEPTABLE", 0x0122),

@@ -1,0 +1,168 @@
+"""Composition root: Settings → the ports' real things. The only importer of `pacs.aws` and `pacs.local`.
+
+Everything is made once per process and lazily, so that a function pays only for what it uses.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any
+
+from pacs.errors import NotConfigured
+from pacs.settings import Settings
+
+if TYPE_CHECKING:
+    from pacs.local.events import StoreJournal
+    from pacs.local.queue import QueueTables
+    from pacs.local.secrets import SecretsFile
+    from pacs.local.store import DirectoryStore
+    from pacs.people.tokens import Tokens
+    from pacs.ports import Clock, Database, ObjectStore, Queue, Secrets
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read from its environment once."""
+    return Settings.from_environment()
+
+
+@dataclass(frozen=True)
+class Stores:
+    originals: ObjectStore
+    derived: ObjectStore
+    exchange: ObjectStore
+
+
+class Services:
+    """The ports of one process. Attributes are made when first asked for."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def _stores(self) -> Stores:
+        return stores(self.settings)
+
+    @property
+    def originals(self) -> ObjectStore:
+        return self._stores.originals
+
+    @property
+    def derived(self) -> ObjectStore:
+        return self._stores.derived
+
+    @property
+    def exchange(self) -> ObjectStore:
+        return self._stores.exchange
+
+    @cached_property
+    def database(self) -> Database:
+        return database(self.settings)
+
+    @cached_property
+    def queue(self) -> Queue:
+        return aws_queue(self.settings) if self.settings.platform == "aws" else local_queue(self.settings)
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        if self.settings.platform == "aws":
+            from pacs.aws.secrets import SecretsManagerSecrets
+
+            return SecretsManagerSecrets(self.settings.signing_secret_arn, aws_client("secretsmanager"))
+        return local_secrets(self.settings)
+
+    @cached_property
+    def clock(self) -> Clock:
+        from pacs.local.clock import SystemClock
+
+        return SystemClock()
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        from pacs.people.tokens import Tokens
+
+        return Tokens(self.secrets, self.clock)
+
+
+@cache
+def services() -> Services:
+    """The services of this process. Raises NotConfigured when a variable does not parse."""
+    return Services(settings())
+
+
+def aws_client(name: Any) -> Any:
+    """A boto3 client; boto3 is imported here because one machine never needs it."""
+    import boto3
+
+    return boto3.client(name)
+
+
+def stores(settings: Settings) -> Stores:
+    """The three object stores; all that the DICOM door needs."""
+    if settings.platform == "aws":
+        from pacs.aws.store import S3Store
+
+        client = aws_client("s3")
+        return Stores(
+            S3Store(settings.originals_bucket, client),
+            S3Store(settings.derived_bucket, client),
+            S3Store(settings.exchange_bucket, client),
+        )
+    return Stores(*(local_store(settings, name) for name in ("originals", "derived", "exchange")))
+
+
+def database(settings: Settings) -> Database:
+    if settings.platform == "aws":
+        from pacs.database.data_api_driver import DataApiDatabase
+
+        return DataApiDatabase(
+            settings.database_arn, settings.database_secret_arn, settings.database_name, aws_client("rds-data")
+        )
+    if not settings.database_dsn:
+        raise NotConfigured("PACS_DATABASE_DSN is not set: is `pacs up` running?", field="PACS_DATABASE_DSN")
+    from pacs.database.psycopg_driver import PsycopgDatabase
+
+    return PsycopgDatabase(settings.database_dsn)
+
+
+def aws_queue(settings: Settings) -> Queue:
+    from pacs.aws.queue import SqsQueue
+
+    return SqsQueue(settings.queue_url_prefix, settings.topic_arn_prefix, aws_client("sqs"), aws_client("sns"))
+
+
+def local_store(settings: Settings, name: str) -> DirectoryStore:
+    """One of the three stores of one machine; only originals raise events, only derived may be lost."""
+    from pacs.local.store import DirectoryStore
+
+    return DirectoryStore(
+        settings.home / "store" / name,
+        name=name,
+        journal=local_journal(settings) if name == "originals" else None,
+        durable=name != "derived",
+        url_base=settings.origin,
+        url_key=local_secrets(settings).signing_keys("session")[0].secret,
+    )
+
+
+def local_journal(settings: Settings) -> StoreJournal:
+    from pacs.local.events import StoreJournal
+
+    return StoreJournal(settings.home / "events")
+
+
+def local_queue(settings: Settings) -> QueueTables:
+    """The queue tables; topics come from the environment of the process as the supervisor wrote it."""
+    import json
+
+    from pacs.local.queue import QueueTables
+
+    return QueueTables(settings.database_dsn, topics=json.loads(os.environ.get("PACS_TOPICS", "{}")))
+
+
+def local_secrets(settings: Settings) -> SecretsFile:
+    from pacs.local.secrets import SecretsFile
+
+    return SecretsFile(settings.home / "secrets.json")

@@ -1,0 +1,70 @@
+"""Who may pass: finds the token of a request and turns it into a scope. Called by functions/authorizer and the edge."""
+
+from collections.abc import Mapping
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+
+from pacs.bootstrap import services
+from pacs.errors import Unauthenticated
+from pacs.people.scope import Scope
+
+BEARER = "bearer "
+SESSION_COOKIE = "pacs_session"
+LAUNCH_COOKIE = "pacs_launch_"
+
+
+def scope_of(headers: Mapping[str, str], study: str = "") -> Scope:
+    """The scope of a request, from its header or else its cookies.
+
+    A header wins over every cookie, so that two launches in two tabs do not disturb one another. Of several
+    launch cookies (a `<video>` sends them all) the first that names `study` counts, private ones before others.
+    Raises Unauthenticated.
+    """
+    lower = {name.lower(): value for name, value in headers.items()}
+    bearer = lower.get("x-pacs-authorization") or lower.get("authorization") or ""
+    if bearer:
+        if not bearer.lower().startswith(BEARER):
+            raise Unauthenticated("the Authorization header must be a Bearer token")
+        return services().tokens.verify(bearer[len(BEARER) :].strip(), "session", "launch")
+    return scope_of_cookies(lower.get("cookie", ""), study)
+
+
+def scope_of_cookies(header: str, study: str) -> Scope:
+    """The scope that a Cookie header carries. Raises Unauthenticated when it carries none that is good."""
+    try:
+        cookies = SimpleCookie(header)
+    except CookieError as error:
+        raise Unauthenticated("the Cookie header does not parse") from error
+    tokens = services().tokens
+    if SESSION_COOKIE in cookies:
+        return tokens.verify(cookies[SESSION_COOKIE].value, "session")
+    launches = []
+    problem = Unauthenticated("a token is needed")
+    for name, morsel in cookies.items():
+        if name.startswith(LAUNCH_COOKIE):
+            try:
+                launches.append(tokens.verify(morsel.value, "launch"))
+            except Unauthenticated as error:
+                problem = error
+    naming = [scope for scope in launches if not study or scope.studies is None or study in scope.studies]
+    if not naming:
+        raise problem
+    return sorted(naming, key=lambda scope: not scope.privacy)[0]
+
+
+def authorize(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer of a REQUEST authorizer: a policy that lets this one call pass, and its scope as context.
+
+    API Gateway answers 401 when the handler raises the text "Unauthorized".
+    Source: API Gateway Developer Guide, "Output from an API Gateway Lambda authorizer".
+    """
+    study = (event.get("pathParameters") or {}).get("study", "")
+    scope = scope_of(event.get("headers") or {}, study)
+    return {
+        "principalId": scope.member_id or scope.role,
+        "policyDocument": {
+            "Version": "2012-10-17",
+            "Statement": [{"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": event["methodArn"]}],
+        },
+        "context": {"scope": scope.to_json()},
+    }

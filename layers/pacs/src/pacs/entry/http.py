@@ -1,0 +1,99 @@
+"""How an HTTP call knocks: the FastAPI app of a function and its Lambda handler. Used by functions/*/handler.py."""
+
+import json
+import traceback
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from mangum import Mangum
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as ASGIScope
+
+from pacs.entry.observability import logger
+from pacs.errors import UNKNOWN, PacsError, Unauthenticated, answer_for
+from pacs.people.scope import Scope
+
+Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
+STATUS_CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "PAYLOAD_TOO_LARGE"}
+
+
+def make_app(*routers: APIRouter) -> FastAPI:
+    """An app of these routers, which tells every error in the one shape {code, message, requestId}."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    for router in routers:
+        app.include_router(router)
+    app.add_exception_handler(PacsError, tell_error)
+    app.add_exception_handler(HTTPException, tell_error)
+    app.add_exception_handler(RequestValidationError, tell_error)
+    app.add_middleware(Unforeseen)
+    return app
+
+
+def make_handler(app: FastAPI) -> Handler:
+    """The Lambda handler of an app. Answers are bytes when their type is not plainly text."""
+    return Mangum(app, lifespan="off", api_gateway_base_path=None, text_mime_types=["text/", "application/json"])
+
+
+def current_scope(request: Request) -> Scope:
+    """What the authorizer found. A route without an authorizer has none: Unauthenticated."""
+    event = request.scope.get("aws.event") or {}
+    context = (event.get("requestContext") or {}).get("authorizer") or {}
+    if "scope" not in context:
+        raise Unauthenticated("a token is needed")
+    return Scope.from_json(context["scope"])
+
+
+CurrentScope = Annotated[Scope, Depends(current_scope)]
+
+
+def request_id(request: Request) -> str:
+    event = request.scope.get("aws.event") or {}
+    return str((event.get("requestContext") or {}).get("requestId", ""))
+
+
+def error_body(code: str, message: str, request_id: str, field: str | None = None) -> bytes:
+    body = {"code": code, "message": message, "requestId": request_id}
+    if field:
+        body["field"] = field
+    return json.dumps(body, ensure_ascii=False).encode()
+
+
+async def tell_error(request: Request, error: Exception) -> Response:
+    """Any error as an answer. What nobody foresaw is logged with its trace and told as an internal error."""
+    field = None
+    if isinstance(error, PacsError):
+        answer = answer_for(error)
+        status, code, message, field = answer.http_status, answer.code, error.message, error.field
+    elif isinstance(error, RequestValidationError):
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"][1:]) or None
+        status, code, message = 400, "BAD_REQUEST", str(first["msg"])
+    elif isinstance(error, HTTPException):
+        status, message = error.status_code, str(error.detail)
+        code = STATUS_CODES.get(status, "BAD_REQUEST")
+    else:
+        status, code, message = UNKNOWN.http_status, UNKNOWN.code, "something went wrong on our side"
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    return Response(
+        error_body(code, message, request_id(request), field), status, headers, media_type="application/json"
+    )
+
+
+class Unforeseen:
+    """Answers what no handler foresaw. Inside Starlette's own last resort, which would answer and raise again."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        try:
+            await self.app(scope, receive, send)
+        except Exception as error:
+            request = Request(scope)
+            # Frames name code, never values; the message of a foreign error may hold a patient's name.
+            trace = traceback.format_tb(error.__traceback__)
+            logger().error("unforeseen error", request_id=request_id(request), error=type(error).__name__, trace=trace)
+            await (await tell_error(request, error))(scope, receive, send)
