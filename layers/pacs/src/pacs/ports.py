@@ -11,6 +11,8 @@ from typing import Any, Literal, Protocol
 
 from sqlalchemy import Executable
 
+from pacs.settings import Settings
+
 Outcome = Literal["created", "unchanged", "replaced"]
 
 
@@ -138,3 +140,22 @@ class Secrets(Protocol):
 class Clock(Protocol):
     def now(self) -> datetime:
         """The time, aware, in UTC."""
+
+
+class Services(Protocol):
+    """The ports together, as the rooms are handed them by `pacs.bootstrap`."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def originals(self) -> ObjectStore: ...
+    @property
+    def derived(self) -> ObjectStore: ...
+    @property
+    def exchange(self) -> ObjectStore: ...
+    @property
+    def database(self) -> Database: ...
+    @property
+    def queue(self) -> Queue: ...
+    @property
+    def clock(self) -> Clock: ...

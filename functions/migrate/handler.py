@@ -1,0 +1,22 @@
+"""Brings the database to this version and, the first time, makes the first organization and its administrator."""
+
+from typing import Any
+
+from pacs.bootstrap import services
+from pacs.database.migrate import upgrade
+from pacs.people.accounts import first_administrator
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Returns the revision reached and, once only, the first administrator's e-mail and password.
+
+    The event may name `email` and `organization`; nothing of the answer is logged.
+    """
+    database = services().database
+    revision = upgrade(database)
+    made = first_administrator(
+        database,
+        email=event.get("email", "admin@localhost"),
+        organization_name=event.get("organization", "Merkez"),
+    )
+    return {"revision": revision, "administrator": made.__dict__ if made else None}

@@ -1,0 +1,109 @@
+"""Index → derived: makes what viewers ask for most before they ask. Called by functions/deriver.
+
+All of it can be deleted and made again from the originals; requests never depend on it, they are only faster.
+"""
+
+import gzip
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import text
+
+from pacs.archive import keys
+from pacs.archive.failures import Stage, clear_failures, record_failures
+from pacs.archive.frames import FrameReader, wrapped
+from pacs.archive.lookup import Instance, Level, find_instances
+from pacs.archive.metadata import LEVEL
+from pacs.archive.rendering import make_thumbnail
+from pacs.archive.retrieve import compose
+from pacs.dicom.transcode import needs_transcoding
+from pacs.errors import NotFound, PacsError, Unavailable
+from pacs.people.scope import Scope
+from pacs.ports import Services
+
+REVISION = text(
+    "select revision from series where organization_id = cast(:organization_id as uuid)"
+    " and study_instance_uid = :study and series_instance_uid = :series"
+)
+DERIVED = text(
+    "update series set derived_revision = :revision where organization_id = cast(:organization_id as uuid)"
+    " and study_instance_uid = :study and series_instance_uid = :series and derived_revision < :revision"
+)
+
+
+def derive_instances(services: Services, events: Sequence[Mapping[str, Any]]) -> dict[str, PacsError]:
+    """Derive what the events (one an indexed instance) call for; returns what failed, by object key.
+
+    A series is composed once however many of its instances a batch names. Raises Unavailable.
+    """
+    series: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+    for event in events:
+        path = keys.parse_original(event["FilePath"])
+        series[path.series_path].add(path.instance)
+    failed: dict[str, PacsError] = {}
+    for path, named in series.items():
+        failed |= derive_series(services, path, named)
+    return failed
+
+
+def derive_series(services: Services, path: tuple[str, str, str], named: set[str]) -> dict[str, PacsError]:
+    """Make the metadata of one series, then frames and thumbnail of its named instances."""
+    instances = write_series_metadata(services, path)
+    failed: dict[str, PacsError] = {}
+    stages: dict[Stage, dict[str, PacsError]] = {"derive": {}, "transcode": {}}
+    done = []
+    for number, instance in enumerate(instances):
+        if instance.path.instance not in named:
+            continue
+        reader = FrameReader(services, instance, services.originals.get(instance.object_key)[1])
+        try:
+            derive_instance(services, instance, reader, representative=number == len(instances) // 2)
+            done.append(instance.object_key)
+        except Unavailable:
+            raise
+        except PacsError as error:
+            stage: Stage = "transcode" if transcodes(reader, instance) else "derive"
+            stages[stage][instance.object_key] = failed[instance.object_key] = error
+    for stage, problems in stages.items():
+        record_failures(services.database, stage, problems)
+        clear_failures(services.database, stage, done)
+    return failed
+
+
+def transcodes(reader: FrameReader, instance: Instance) -> bool:
+    return needs_transcoding(reader.header.dataset, instance.transfer_syntax_uid)
+
+
+def write_series_metadata(services: Services, path: tuple[str, str, str]) -> list[Instance]:
+    """Compose the whole of a series and mark the revision it shows; returns the series' instances.
+
+    The revision is read before the instances: a whole may hold more than its revision says, never less.
+    """
+    organization_id, study, series = path
+    where = {"organization_id": organization_id, "study": study, "series": series}
+    rows = services.database.fetch(REVISION, where)
+    try:
+        instances = find_instances(services.database, Scope(organization_id, "system"), Level(study, series))
+    except NotFound:
+        return []  # deleted since
+    body = gzip.compress(compose(services, instances), LEVEL, mtime=0)
+    key = keys.series_metadata(*path)
+    services.derived.put(key, body, content_type="application/dicom+json", content_encoding="gzip")
+    services.database.fetch(DERIVED, {**where, "revision": rows[0]["revision"]})
+    return instances
+
+
+def derive_instance(services: Services, instance: Instance, reader: FrameReader, *, representative: bool) -> None:
+    """Frames of one instance, when they are few enough to be made beforehand, and its thumbnail.
+
+    Frames of an older version go first, so that a replaced instance is never shown with old pictures.
+    """
+    if reader.number_of_frames > services.settings.prepare_frames_max:
+        services.derived.delete_prefix(instance.path.frames)
+        return
+    for frame_number in range(1, reader.number_of_frames + 1):
+        body, content_type = wrapped(reader.sendable(frame_number))
+        services.derived.put(instance.path.frame(frame_number), body, content_type=content_type)
+    if representative and reader.number_of_frames:
+        make_thumbnail(services, instance, reader)

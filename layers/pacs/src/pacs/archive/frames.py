@@ -1,0 +1,119 @@
+"""Frames: one range of the original, made ready to send once, then served from the derived store.
+
+Called by functions/frames on a miss, by the deriver beforehand, and by rendering. Source: PS3.18 §10.4.1.1.6.
+"""
+
+from dataclasses import dataclass
+
+from pacs.archive.lookup import Instance, Level, find_instance
+from pacs.archive.source import StoreSource
+from pacs.dicom.frames import FrameTable, inflate
+from pacs.dicom.header import Header, read_header
+from pacs.dicom.source import ByteSource, BytesSource
+from pacs.dicom.transcode import needs_transcoding, to_explicit_little_endian
+from pacs.dicomweb.multipart import wrap_single
+from pacs.errors import BadRequest, NotFound, ObjectNotFound
+from pacs.people.scope import Scope
+from pacs.ports import Services
+
+EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
+DEFLATED = "1.2.840.10008.1.2.1.99"
+INFLATED_LIMIT = 2 << 30
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame's bytes, and the syntax in which they are sent."""
+
+    body: bytes
+    transfer_syntax_uid: str
+
+    @property
+    def content_type(self) -> str:
+        return f"application/octet-stream; transfer-syntax={self.transfer_syntax_uid}"
+
+
+class FrameReader:
+    """Frames of one original, read by range, or out of `original` when the caller has all of it."""
+
+    def __init__(self, services: Services, instance: Instance, original: bytes | None = None) -> None:
+        self._services = services
+        self._instance = instance
+        self._table: FrameTable = instance.frame_table
+        self._original = original
+        self._inflated: bytes | None = None
+        self._header: Header | None = None
+
+    @property
+    def number_of_frames(self) -> int:
+        return self._table.number_of_frames
+
+    @property
+    def header(self) -> Header:
+        if self._header is None:
+            self._header = read_header(self._source())
+        return self._header
+
+    def _source(self) -> ByteSource:
+        if self._original is not None:
+            return BytesSource(self._original)
+        return StoreSource(self._services.originals, self._services.originals.head(self._instance.object_key))
+
+    def stored(self, frame_number: int) -> bytes:
+        """The bytes of a frame in the stored syntax (inflated, when that is the deflated one)."""
+        if not 1 <= frame_number <= self.number_of_frames:
+            raise NotFound("no such frame", field="frames")
+        offset, length = self._table.range_of(frame_number)
+        return self._table.frame_bytes(self._range(offset, length))
+
+    def _range(self, offset: int, length: int) -> bytes:
+        if self._table.inflated:
+            if self._inflated is None:
+                original = self._original or self._services.originals.get(self._instance.object_key)[1]
+                self._inflated = inflate(original, limit=INFLATED_LIMIT)
+            return self._inflated[offset : offset + length]
+        if self._original is not None:
+            return self._original[offset : offset + length]
+        return self._services.originals.read(self._instance.object_key, offset, length)
+
+    def sendable(self, frame_number: int) -> Frame:
+        """A frame as viewers can decode it: as stored, or transcoded. Raises NotFound, UndecodablePixels."""
+        stored = self.stored(frame_number)
+        syntax = self._instance.transfer_syntax_uid
+        if self.transcoded:
+            body, _changed = to_explicit_little_endian(stored, self.header.dataset, syntax)
+            return Frame(body, EXPLICIT_LITTLE_ENDIAN)
+        return Frame(stored, EXPLICIT_LITTLE_ENDIAN if syntax == DEFLATED else syntax)
+
+    @property
+    def transcoded(self) -> bool:
+        return needs_transcoding(self.header.dataset, self._instance.transfer_syntax_uid)
+
+
+def wrapped(frame: Frame) -> tuple[bytes, str]:
+    """A frame as the one part of a multipart body, and the Content-Type of the whole."""
+    return wrap_single(frame.body, frame.content_type)
+
+
+def make_frame(services: Services, scope: Scope, level: Level, frame_number: int) -> tuple[bytes, str]:
+    """One frame ready to send: from the derived store, or made and written back. Returns body and content type."""
+    instance = find_instance(services.database, scope, level)
+    key = instance.path.frame(frame_number)
+    try:
+        info, body = services.derived.get(key)
+        return body, info.content_type
+    except ObjectNotFound:
+        body, content_type = wrapped(FrameReader(services, instance).sendable(frame_number))
+    services.derived.put(key, body, content_type=content_type)
+    # An instance replaced meanwhile must not leave the frame of its older version behind.
+    if find_instance(services.database, scope, level).sha256 != instance.sha256:
+        services.derived.delete(key)
+    return body, content_type
+
+
+def parse_frame_list(text: str) -> list[int]:
+    """`1,4,9` as numbers from 1. Raises BadRequest."""
+    parts = text.split(",")
+    if not all(part.isascii() and part.isdigit() and 0 < int(part) < 1 << 31 for part in parts):
+        raise BadRequest("frames must be numbers from 1, joined by commas", field="frames")
+    return [int(part) for part in parts]

@@ -1,0 +1,154 @@
+"""Queue → index: reads the headers of new originals and upserts the whole batch at once. Called by functions/indexer."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import text
+
+from pacs.archive import keys
+from pacs.archive.failures import clear_failures, record_failures
+from pacs.archive.metadata import write_part
+from pacs.archive.source import StoreSource
+from pacs.dicom.frames import locate_frames
+from pacs.dicom.header import Header, read_header
+from pacs.dicom.index_row import index_row
+from pacs.dicom.json import to_dicom_json
+from pacs.errors import InvalidInstance, ObjectNotFound, PacsError, Unavailable
+from pacs.ports import ObjectInfo, Services
+
+TOPIC = "instance-indexed"
+READERS = 8  # ranged reads of a cloud store at once; waiting, not computing
+INDEX = text("select sop_instance_uid, object_key, changed from index_instances(cast(:rows as jsonb))")
+
+
+@dataclass(frozen=True)
+class ReadInstance:
+    """What one original gave: its row for the index and its complete metadata."""
+
+    path: keys.InstancePath
+    row: dict[str, Any]
+    document: bytes
+
+
+def index_objects(services: Services, object_keys: Sequence[str]) -> dict[str, PacsError]:
+    """Index these originals, and tell the world of each; returns what failed, by key.
+
+    Idempotent: the same objects again leave the same rows. What failed is recorded for `pacs failures`.
+    Raises DatabaseUnavailable and StoreUnavailable when nothing can be done: all of the batch comes back later.
+    """
+    read, failed = read_instances(services, list(dict.fromkeys(object_keys)))
+    write_metadata(services, read)
+    rows = [each.row for each in read]
+    failed |= upsert(services, rows)
+    indexed = [row for row in rows if row["object_key"] not in failed]
+    record_failures(services.database, "index", failed)
+    clear_failures(services.database, "index", [row["object_key"] for row in indexed])
+    services.queue.publish(TOPIC, [instance_event(row) for row in indexed])
+    return failed
+
+
+def read_instances(services: Services, object_keys: Sequence[str]) -> tuple[list[ReadInstance], dict[str, PacsError]]:
+    """Read every header; what cannot be read is returned with its error. A deleted object is no error."""
+    read: list[ReadInstance] = []
+    failed: dict[str, PacsError] = {}
+
+    def attempt(key: str) -> ReadInstance | PacsError:
+        try:
+            return read_instance(services, key)
+        except Unavailable:
+            raise
+        except PacsError as error:
+            return error
+
+    with ThreadPoolExecutor(READERS) as readers:
+        for key, result in zip(object_keys, readers.map(attempt, object_keys), strict=True):
+            if isinstance(result, ReadInstance):
+                read.append(result)
+            elif not isinstance(result, ObjectNotFound):
+                failed[key] = result
+    return read, failed
+
+
+def read_instance(services: Services, key: str) -> ReadInstance:
+    """Read one original's header and frame table. Raises InvalidInstance when it cannot be indexed."""
+    path = keys.parse_original(key)
+    source = StoreSource(services.originals, services.originals.head(key))
+    header = read_header(source)
+    row = index_row(header)
+    if (row["study_instance_uid"], row["series_instance_uid"], row["sop_instance_uid"]) != (
+        path.study,
+        path.series,
+        path.instance,
+    ):
+        raise InvalidInstance("the UIDs of the dataset are not those of its key")
+    row |= object_columns(source, header, path)
+    base = f"/dicomweb/studies/{path.study}/series/{path.series}/instances/{path.instance}/bulkdata/"
+    document = orjson.dumps(to_dicom_json(header, bulkdata_uri=lambda at: base + at))
+    return ReadInstance(path, row, document)
+
+
+def object_columns(source: StoreSource, header: Header, path: keys.InstancePath) -> dict[str, Any]:
+    """The columns that tell of the object and not of the dataset."""
+    info: ObjectInfo = source.info
+    return {
+        "organization_id": path.organization_id,
+        "branch_id": info.metadata.get("branch_id") or None,
+        "received_at": info.metadata.get("received_at") or info.last_modified.isoformat(),
+        "object_key": info.key,
+        "size_bytes": info.size_bytes,
+        "sha256": info.metadata.get("sha256", ""),
+        "transfer_syntax_uid": header.transfer_syntax_uid,
+        "frames": locate_frames(source, header).pack(),
+    }
+
+
+def write_metadata(services: Services, read: Sequence[ReadInstance]) -> None:
+    """Write one part a series, before the rows that name it."""
+    series: dict[tuple[str, str, str], list[ReadInstance]] = defaultdict(list)
+    for each in read:
+        series[each.path.series_path].append(each)
+    for path, members in series.items():
+        key = write_part(services.derived, path, {each.path.instance: each.document for each in members})
+        for each in members:
+            each.row["metadata_key"] = key
+
+
+def upsert(services: Services, rows: Sequence[Mapping[str, Any]]) -> dict[str, PacsError]:
+    """Upsert all rows in one statement; when the batch is refused, one by one, to find the row at fault."""
+    if not rows:
+        return {}
+    try:
+        services.database.fetch(INDEX, {"rows": list(rows)})
+        return {}
+    except Unavailable:
+        raise
+    except PacsError as error:
+        if len(rows) == 1:
+            return {rows[0]["object_key"]: error}
+    return {key: error for row in rows for key, error in upsert(services, [row]).items()}
+
+
+def instance_event(row: Mapping[str, Any]) -> str:
+    """What the deriver, and later the warehouse, are told of an instance: eight fields and whose it is."""
+    return orjson.dumps(
+        {
+            "organizationId": row["organization_id"],
+            "TransferSyntax": row["transfer_syntax_uid"],
+            "SopInstanceUID": row["sop_instance_uid"],
+            "StudyInstanceUID": row["study_instance_uid"],
+            "SeriesInstanceUID": row["series_instance_uid"],
+            "PatientID": patient_id(row),
+            "FileName": row["object_key"].rsplit("/", 1)[-1],
+            "FileSize": row["size_bytes"],
+            "FilePath": row["object_key"],
+        }
+    ).decode()
+
+
+def patient_id(row: Mapping[str, Any]) -> str:
+    values = row["study_dicom"].get("00100020", {}).get("Value") or [""]
+    return str(values[0] or "")

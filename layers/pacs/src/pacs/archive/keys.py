@@ -1,0 +1,56 @@
+"""Where things lie in the stores. Writers make keys here; readers take an original's key from the index."""
+
+from dataclasses import dataclass
+
+from pacs.dicom.uids import is_uid
+from pacs.errors import BadRequest
+
+ORIGINAL_SUFFIX = ".dcm"
+
+
+@dataclass(frozen=True)
+class InstancePath:
+    """One instance of one organization, by its UIDs."""
+
+    organization_id: str
+    study: str
+    series: str
+    instance: str
+
+    @property
+    def original(self) -> str:
+        return f"{self.organization_id}/{self.study}/{self.series}/{self.instance}{ORIGINAL_SUFFIX}"
+
+    @property
+    def frames(self) -> str:
+        """Prefix of this instance's frames, which are named by their number from 1."""
+        return f"frames/{self.organization_id}/{self.study}/{self.series}/{self.instance}/"
+
+    def frame(self, frame_number: int) -> str:
+        return f"{self.frames}{frame_number}"
+
+    @property
+    def thumbnail(self) -> str:
+        return f"thumbnails/{self.organization_id}/{self.study}/{self.series}/{self.instance}.jpg"
+
+    @property
+    def series_path(self) -> tuple[str, str, str]:
+        return self.organization_id, self.study, self.series
+
+
+def parse_original(key: str) -> InstancePath:
+    """The path that an original's key names. Raises BadRequest for any other key."""
+    parts = key.removesuffix(ORIGINAL_SUFFIX).split("/")
+    if not key.endswith(ORIGINAL_SUFFIX) or len(parts) != 4 or not all(is_uid(part) for part in parts[1:]):
+        raise BadRequest("not the key of an original", field="object_key")
+    return InstancePath(*parts)
+
+
+def series_metadata(organization_id: str, study: str, series: str) -> str:
+    """The complete metadata of a series, as one gzip JSON array."""
+    return f"metadata/{organization_id}/{study}/{series}.json.gz"
+
+
+def metadata_part(organization_id: str, study: str, series: str, digest: str) -> str:
+    """The metadata of those instances of a series that one batch of the indexer brought."""
+    return f"metadata/{organization_id}/{study}/{series}/{digest}.json.gz"

@@ -1,0 +1,113 @@
+"""Finding rows of the index for retrieval: every query takes a scope, and what it does not cover is not there."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import text
+
+from pacs.archive.keys import InstancePath
+from pacs.archive.search import scope_conditions
+from pacs.dicom.frames import FrameTable
+from pacs.dicom.uids import require_uid
+from pacs.errors import BadRequest, MissingUid, NotFound
+from pacs.people.scope import Scope
+from pacs.ports import Database
+
+COLUMNS = (
+    "i.organization_id, i.study_instance_uid, i.series_instance_uid, i.sop_instance_uid, i.object_key, i.size_bytes,"
+    " i.sha256, i.transfer_syntax_uid, i.frames, i.metadata_key, i.sop_class_uid, i.number_of_frames, i.updated_at"
+)
+
+
+@dataclass(frozen=True)
+class Instance:
+    """What the index knows of one stored instance; `frames` is its packed frame table."""
+
+    path: InstancePath
+    object_key: str
+    size_bytes: int
+    sha256: str
+    transfer_syntax_uid: str
+    sop_class_uid: str
+    metadata_key: str
+    frames: str
+
+    @property
+    def frame_table(self) -> FrameTable:
+        return FrameTable.unpack(self.frames, self.transfer_syntax_uid)
+
+
+@dataclass(frozen=True)
+class Level:
+    """A study, a series of it, or an instance of that, as a URL names it. UIDs are checked when made."""
+
+    study: str
+    series: str | None = None
+    instance: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, uid in (("study", self.study), ("series", self.series), ("instance", self.instance)):
+            if uid is not None:
+                try:
+                    require_uid(uid, name)
+                except MissingUid as error:
+                    raise BadRequest(f"{name} is not a UID", field=name) from error
+
+
+def find_instances(database: Database, scope: Scope, level: Level) -> list[Instance]:
+    """Every instance of a study, series or instance, in the order of series and instance numbers.
+
+    Raises NotFound when there is none that the scope covers.
+    """
+    parameters: dict[str, Any] = {"study": level.study}
+    conditions = [*scope_conditions(scope, parameters), "i.study_instance_uid = :study"]
+    for column, value in (("series_instance_uid", level.series), ("sop_instance_uid", level.instance)):
+        if value is not None:
+            conditions.append(f"i.{column} = :{column}")
+            parameters[column] = value
+    rows = database.fetch(
+        text(
+            f"select {COLUMNS} from studies s join instances i using (organization_id, study_instance_uid)"  # noqa: S608
+            f" join series e using (organization_id, study_instance_uid, series_instance_uid)"
+            f" where {' and '.join(conditions)}"
+            " order by e.series_number nulls last, i.series_instance_uid, i.instance_number nulls last,"
+            " i.sop_instance_uid"
+        ),
+        parameters,
+    )
+    if not rows:
+        raise NotFound("no such study, series or instance")
+    return [instance_of(row) for row in rows]
+
+
+def find_instance(database: Database, scope: Scope, level: Level) -> Instance:
+    """The one instance that a level with all three UIDs names. Raises NotFound."""
+    return find_instances(database, scope, level)[0]
+
+
+def require_studies(database: Database, scope: Scope, studies: Sequence[str]) -> None:
+    """Raises NotFound, naming the first study that this scope does not cover; BadRequest for what is no UID."""
+    wanted = [Level(study).study for study in studies]
+    parameters: dict[str, Any] = {"wanted": wanted}
+    conditions = [*scope_conditions(scope, parameters), "s.study_instance_uid = any(:wanted)"]
+    statement = f"select s.study_instance_uid from studies s where {' and '.join(conditions)}"  # noqa: S608
+    found = {row["study_instance_uid"] for row in database.fetch(text(statement), parameters)}
+    for study in wanted:
+        if study not in found:
+            raise NotFound(f"no such study: {study}", field="studies")
+
+
+def instance_of(row: Mapping[str, Any]) -> Instance:
+    return Instance(
+        path=InstancePath(
+            str(row["organization_id"]), row["study_instance_uid"], row["series_instance_uid"], row["sop_instance_uid"]
+        ),
+        object_key=row["object_key"],
+        size_bytes=row["size_bytes"],
+        sha256=row["sha256"],
+        transfer_syntax_uid=row["transfer_syntax_uid"],
+        sop_class_uid=row["sop_class_uid"] or "",
+        metadata_key=row["metadata_key"],
+        frames=row["frames"] or "",
+    )

@@ -1,0 +1,99 @@
+"""Store against index, by night: objects without rows are indexed, rows without objects reported.
+
+Called by functions/crons, by the `pacs reindex` command, and at start after an unclean end.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from urllib.parse import quote_plus
+
+from sqlalchemy import text
+
+from pacs.archive.failures import clear_failures, record_failures
+from pacs.archive.keys import ORIGINAL_SUFFIX
+from pacs.errors import NotFound, ObjectNotFound, PacsError
+from pacs.ports import Services
+
+PAGE = 5000
+QUEUE = "index"
+KEYS = text(
+    'select object_key from instances where object_key collate "C" > :after and object_key like :prefix'
+    ' order by object_key collate "C" limit :limit'
+)
+
+
+def reconcile(services: Services, prefix: str = "") -> dict[str, int]:
+    """Compare both sides in key order; returns how many objects were seen, queued and found missing."""
+    seen = queued = 0
+    missing: dict[str, PacsError] = {}
+    present: list[str] = []
+    pending: list[str] = []
+    rows = indexed_keys(services, prefix)
+    row = next(rows, None)
+    for key in original_keys(services, prefix):
+        seen += 1
+        while row is not None and row < key:
+            missing[row] = ObjectNotFound("the index has this instance, the store has not")
+            row = next(rows, None)
+        if row == key:
+            present.append(key)
+            row = next(rows, None)
+        else:
+            pending.append(key)
+            if len(pending) == PAGE:
+                queued += request_indexing(services, pending)
+                pending = []
+    while row is not None:
+        missing[row] = ObjectNotFound("the index has this instance, the store has not")
+        row = next(rows, None)
+    queued += request_indexing(services, pending)
+    record_failures(services.database, "reconcile", missing)
+    clear_failures(services.database, "reconcile", present)
+    return {"seen": seen, "queued": queued, "missing": len(missing)}
+
+
+def original_keys(services: Services, prefix: str) -> Iterator[str]:
+    """The keys of the store's originals in byte order, the order in which the database compares them too."""
+    return (info.key for info in services.originals.scan(prefix) if info.key.endswith(ORIGINAL_SUFFIX))
+
+
+def indexed_keys(services: Services, prefix: str) -> Iterator[str]:
+    after = ""
+    while True:
+        page = services.database.fetch(KEYS, {"after": after, "prefix": prefix + "%", "limit": PAGE})
+        yield from (row["object_key"] for row in page)
+        if len(page) < PAGE:
+            return
+        after = page[-1]["object_key"]
+
+
+def request_indexing(services: Services, object_keys: Iterable[str]) -> int:
+    """Put these originals into the index queue, in the shape of the store's own events; returns how many."""
+    bodies = [
+        json.dumps(
+            {"Records": [{"eventName": "ObjectCreated:Put", "s3": {"object": {"key": quote_plus(key, safe="/")}}}]}
+        )
+        for key in object_keys
+    ]
+    services.queue.send(QUEUE, bodies)
+    return len(bodies)
+
+
+def reindex_originals(services: Services, organization_id: str, study: str = "") -> int:
+    """Queue every original of an organization, or of one study, as if it had just come; returns how many.
+
+    Indexing is idempotent and derives anew, so nothing disappears from view while it goes on.
+    Raises NotFound when there are no originals.
+    """
+    prefix = f"{organization_id}/{study}/" if study else f"{organization_id}/"
+    queued = 0
+    pending: list[str] = []
+    for key in original_keys(services, prefix):
+        pending.append(key)
+        if len(pending) == PAGE:
+            queued += request_indexing(services, pending)
+            pending = []
+    queued += request_indexing(services, pending)
+    if not queued:
+        raise NotFound("there are no originals to index", field="--study" if study else None)
+    return queued

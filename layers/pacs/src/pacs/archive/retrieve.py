@@ -1,0 +1,120 @@
+"""WADO: whole instances, metadata and bulk data of what a scope covers. Called by functions/dicomweb.
+
+Frames have a module of their own (`frames.py`). Source: PS3.18 §10.4.
+"""
+
+import gzip
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import text
+
+from pacs.archive import keys
+from pacs.archive.lookup import Instance, Level, find_instance, find_instances
+from pacs.archive.metadata import LEVEL, join, read_parts
+from pacs.archive.search import scope_conditions
+from pacs.archive.source import StoreSource
+from pacs.dicom.header import Header, read_header
+from pacs.errors import NotFound, ObjectNotFound
+from pacs.people.scope import Scope
+from pacs.ports import Database, Services
+
+
+@dataclass(frozen=True)
+class SeriesState:
+    """Whether the derived metadata of a series is that of its present instances."""
+
+    organization_id: str
+    study: str
+    series: str
+    revision: int
+    derived_revision: int
+
+
+def series_states(database: Database, scope: Scope, level: Level) -> list[SeriesState]:
+    """The series of a study (or the one named), in the order of their numbers. Raises NotFound."""
+    parameters: dict[str, Any] = {"study": level.study}
+    conditions = [*scope_conditions(scope, parameters), "s.study_instance_uid = :study"]
+    if level.series is not None:
+        conditions.append("e.series_instance_uid = :series")
+        parameters["series"] = level.series
+    rows = database.fetch(
+        text(
+            "select e.organization_id, e.study_instance_uid, e.series_instance_uid, e.revision, e.derived_revision"  # noqa: S608
+            " from studies s join series e using (organization_id, study_instance_uid)"
+            f" where {' and '.join(conditions)} order by e.series_number nulls last, e.series_instance_uid"
+        ),
+        parameters,
+    )
+    if not rows:
+        raise NotFound("no such study or series")
+    return [SeriesState(str(row["organization_id"]), *list(row.values())[1:]) for row in rows]
+
+
+def retrieve_metadata(services: Services, scope: Scope, level: Level) -> bytes:
+    """The DICOM JSON of every instance of a level, as one gzip JSON array. Raises NotFound.
+
+    Never older than what a search shows: a series that changed since its whole was made is answered from parts.
+    """
+    if level.instance is not None:
+        return gzip.compress(compose(services, find_instances(services.database, scope, level)), LEVEL, mtime=0)
+    wholes = [series_metadata(services, scope, state) for state in series_states(services.database, scope, level)]
+    if len(wholes) == 1:
+        return wholes[0]
+    arrays = (gzip.decompress(each)[1:-1] for each in wholes)
+    return gzip.compress(join([each for each in arrays if each]), LEVEL, mtime=0)
+
+
+def series_metadata(services: Services, scope: Scope, state: SeriesState) -> bytes:
+    """One series' gzip JSON array: the derived whole when it is up to date, else put together from its parts."""
+    if state.derived_revision == state.revision:
+        try:
+            key = keys.series_metadata(state.organization_id, state.study, state.series)
+            return services.derived.get(key)[1]
+        except ObjectNotFound:
+            pass  # derived objects may expire at any time
+    instances = find_instances(services.database, scope, Level(state.study, state.series))
+    return gzip.compress(compose(services, instances), LEVEL, mtime=0)
+
+
+def compose(services: Services, instances: list[Instance]) -> bytes:
+    """A JSON array of instances' documents from the parts they lie in; a lost part is made anew from originals."""
+    from pacs.archive.indexing import read_instance
+
+    parts: dict[str, dict[str, bytes]] = {}
+    for key in {each.metadata_key for each in instances}:
+        try:
+            parts |= read_parts(services.derived, [key])
+        except ObjectNotFound:
+            parts[key] = {}
+    documents = []
+    for each in instances:
+        document = parts[each.metadata_key].get(each.path.instance)
+        documents.append(document or read_instance(services, each.object_key).document)
+    return join(documents)
+
+
+def retrieve_instance(services: Services, instance: Instance) -> bytes:
+    """The bytes of one instance, exactly as they were received."""
+    return services.originals.get(instance.object_key)[1]
+
+
+def read_original_header(services: Services, instance: Instance) -> tuple[StoreSource, Header]:
+    """The header of an original and where to read more of it."""
+    source = StoreSource(services.originals, services.originals.head(instance.object_key))
+    return source, read_header(source)
+
+
+def retrieve_bulkdata(services: Services, scope: Scope, level: Level, path: str) -> bytes:
+    """The value that a BulkDataURI names: eight-digit tags, with item numbers between them. Raises NotFound.
+
+    Source: PS3.18 §10.4.1.1.5.
+    """
+    from pacs.dicom.json import bulkdata_value
+
+    instance = find_instance(services.database, scope, level)
+    source, header = read_original_header(services, instance)
+    value = bulkdata_value(source, header, path)
+    if value is None:
+        raise NotFound("the instance has no such bulk data", field="path")
+    return value
