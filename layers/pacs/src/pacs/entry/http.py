@@ -93,7 +93,8 @@ class Unforeseen:
             await self.app(scope, receive, send)
         except Exception as error:
             request = Request(scope)
-            # Frames name code, never values; the message of a foreign error may hold a patient's name.
-            trace = traceback.format_tb(error.__traceback__)
+            # Places in the code, never values: the message of a foreign error may hold a patient's name.
+            frames = traceback.extract_tb(error.__traceback__)
+            trace = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
             logger().error("unforeseen error", request_id=request_id(request), error=type(error).__name__, trace=trace)
             await (await tell_error(request, error))(scope, receive, send)

@@ -1,0 +1,95 @@
+"""Every error leaves in the one shape, with its request id and without what it must not tell."""
+
+import json
+from typing import Any
+
+from fastapi import APIRouter
+
+from pacs.entry.http import CurrentScope, make_app, make_handler
+from pacs.errors import BadRequest
+from pacs.people.scope import Scope
+
+router = APIRouter()
+
+
+@router.get("/bad")
+async def bad() -> None:
+    raise BadRequest("limit must be a number", field="limit")
+
+
+@router.get("/broken")
+async def broken() -> None:
+    raise ZeroDivisionError("patient DOE^JANE")
+
+
+@router.get("/number/{value}")
+async def number(value: int) -> int:
+    return value
+
+
+@router.get("/scope")
+async def scope(scope: CurrentScope) -> str:
+    return scope.role
+
+
+HANDLER = make_handler(make_app(router))
+
+
+def call(path: str, authorizer: dict[str, str] | None = None) -> tuple[int, Any, dict[str, str]]:
+    event = {
+        "resource": path,
+        "path": path,
+        "httpMethod": "GET",
+        "headers": {},
+        "multiValueHeaders": {},
+        "queryStringParameters": None,
+        "multiValueQueryStringParameters": None,
+        "pathParameters": None,
+        "requestContext": {
+            "requestId": "r-1",
+            "authorizer": authorizer,
+            "identity": {"sourceIp": "192.0.2.1"},
+            "resourcePath": path,
+            "httpMethod": "GET",
+            "path": path,
+            "stage": "",
+        },
+        "body": None,
+        "isBase64Encoded": False,
+    }
+    answer = HANDLER(event, None)
+    headers = {name.lower(): value for name, value in answer["headers"].items()}
+    return answer["statusCode"], json.loads(answer["body"]), headers
+
+
+def test_an_error_of_ours_names_code_field_and_request() -> None:
+    status, body, _ = call("/bad")
+    assert status == 400
+    assert body == {"code": "BAD_REQUEST", "message": "limit must be a number", "requestId": "r-1", "field": "limit"}
+
+
+def test_an_unforeseen_error_tells_nothing_but_its_request_id(capsys: Any) -> None:
+    status, body, _ = call("/broken")
+    assert (status, body["code"], body["requestId"]) == (500, "INTERNAL_ERROR", "r-1")
+    logged = capsys.readouterr()
+    assert "ZeroDivisionError" in logged.out + logged.err
+    assert "DOE" not in json.dumps(body) + logged.out + logged.err
+
+
+def test_a_path_that_nobody_serves() -> None:
+    status, body, _ = call("/nothing")
+    assert (status, body["code"]) == (404, "NOT_FOUND")
+
+
+def test_a_parameter_of_the_wrong_type_is_named() -> None:
+    status, body, _ = call("/number/x")
+    assert (status, body["code"], body["field"]) == (400, "BAD_REQUEST", "value")
+
+
+def test_a_route_without_a_scope_answers_401() -> None:
+    status, body, headers = call("/scope")
+    assert (status, body["code"], headers["www-authenticate"]) == (401, "UNAUTHENTICATED", "Bearer")
+
+
+def test_a_route_sees_the_scope_that_the_authorizer_found() -> None:
+    assert call("/scope", {"scope": Scope("o", "admin").to_json()})[:2] == (200, "admin")
