@@ -127,7 +127,7 @@ def digest_of_inputs() -> str:
 
 def fetch_ohif() -> Path:
     """The pinned tarball, from the cache or npm. Raises BuildError when its hash is another."""
-    pinned = json.loads((SITE / "package.json").read_text())["ohif"]
+    pinned: dict[str, str] = json.loads((SITE / "package.json").read_text())["ohif"]
     name = pinned["package"].removeprefix("@").replace("/", "-").replace("@", "-") + ".tgz"
     tarball = CACHE / name
     if not tarball.is_file() or integrity(tarball) != pinned["integrity"]:
