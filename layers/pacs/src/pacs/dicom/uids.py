@@ -1,0 +1,29 @@
+"""Is this text a UID? Asked of every dataset that is kept, and of every UID in a URL.
+
+Source: PS3.5 §9.1
+"""
+
+import re
+
+from pacs.errors import MissingUid
+
+LONGEST = 64
+# Leading zeros in a component are against the standard, but real devices write them.
+_UID = re.compile(r"[0-9]+(?:\.[0-9]+)*")
+
+
+def is_uid(text: str) -> bool:
+    """At most 64 characters, digits and dots, no empty component."""
+    return len(text) <= LONGEST and _UID.fullmatch(text) is not None
+
+
+def require_uid(text: str, keyword: str) -> str:
+    """The UID itself.
+
+    Raises MissingUid, whose field is the keyword, when it is empty or malformed.
+    """
+    if not text:
+        raise MissingUid(f"{keyword} is missing", field=keyword)
+    if not is_uid(text):
+        raise MissingUid(f"{keyword} is not a UID", field=keyword)
+    return text
