@@ -1,0 +1,380 @@
+"""Where do objects lie on one machine? In one tree of plain files that any number of processes may use at once.
+
+    objects/<key>              the current objects; type, encoding, metadata and etag in one extended attribute
+    versions/<key>/<time>      originals that were replaced by other bytes
+    incoming/                  files on their way, where nobody looks for objects
+    locks/                     a fixed set of lock files, one of which guards a key
+
+What is durable is synced with its folder and the folders that were made for it; file systems with a journal keep
+the order of such changes, so a folder that another process has just made is on the disk no later than ours.
+An original whose event is in the journal is read-only; one that is not gets its event when it is sent again.
+"""
+
+import errno
+import fcntl
+import hashlib
+import hmac
+import json
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+from pacs.errors import BadRequest, Forbidden, ObjectNotFound, StoreUnavailable
+from pacs.local.events import StoreJournal, created_event
+from pacs.local.staging import Staged, is_marked, mark, sweep, sync_folder
+from pacs.objects import check_key, check_prefix, decode_metadata, encode_metadata
+from pacs.ports import ObjectInfo, Outcome
+
+ATTRIBUTE = "user.pacs"
+EVENT_SUFFIX = ".dcm"
+LOCKS = 256
+FOLDER_ATTEMPTS = 100  # a folder may vanish again under us when its last object is deleted
+
+
+@dataclass(frozen=True)
+class Attributes:
+    """What an object's extended attribute holds."""
+
+    etag: str
+    content_type: str
+    content_encoding: str
+    metadata: Mapping[str, str]  # encoded
+
+    def to_bytes(self) -> bytes:
+        return json.dumps(vars(self), separators=(",", ":")).encode()
+
+    @classmethod
+    def of(cls, fd: int) -> "Attributes":
+        """Those of an open file; one that came without (from a backup, say) has a type of no meaning."""
+        try:
+            return cls(**json.loads(os.getxattr(fd, ATTRIBUTE)))
+        except OSError as error:
+            if error.errno != errno.ENODATA:
+                raise
+            found = os.fstat(fd)
+            return cls(f"{found.st_size:x}-{found.st_mtime_ns:x}", ObjectInfo.content_type, "", {})
+
+
+class DirectoryStore:
+    """An ObjectStore in a folder. `durable=False` is for what can be rebuilt: a power failure may take it.
+
+    Raises StoreUnavailable when the folder cannot be made.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        name: str,
+        journal: StoreJournal | None,
+        url_base: str,
+        url_key: bytes,
+        durable: bool = True,
+    ) -> None:
+        self.name = name
+        self._journal = journal
+        self._url_base = url_base
+        self._url_key = url_key
+        self._durable = durable
+        self._objects, self._versions = root / "objects", root / "versions"
+        self._incoming, self._locks = root / "incoming", root / "locks"
+        with unavailable():
+            for folder in (self._objects, self._versions, self._incoming, self._locks):
+                folder.mkdir(parents=True, exist_ok=True)
+            sweep(self._incoming)
+
+    def put(
+        self,
+        key: str,
+        body: bytes | Path,
+        *,
+        content_type: str = ObjectInfo.content_type,
+        content_encoding: str = "",
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        check_key(key)
+        encoded = encode_metadata(metadata or {})
+        with unavailable(), Staged(self._incoming, body, consume=False) as staged:
+            attributes = Attributes(digest(body)[:32], content_type, content_encoding, encoded)
+            staged.seal(ATTRIBUTE, attributes.to_bytes(), durable=self._durable)
+            with colliding():
+                self._move(staged.replace, self._objects / key, durable=self._durable)
+
+    def store_original(self, key: str, body: bytes | Path, *, sha256: str, metadata: Mapping[str, str]) -> Outcome:
+        check_key(key)
+        encoded = encode_metadata({**metadata, "sha256": sha256})
+        with unavailable(), colliding():
+            if self._has_already(key, sha256):
+                if isinstance(body, Path):
+                    body.unlink()
+                return "unchanged"
+            with Staged(self._incoming, body, consume=True) as staged:
+                attributes = Attributes(sha256[:32], "application/dicom", "", encoded)
+                staged.seal(ATTRIBUTE, attributes.to_bytes(), durable=True)
+                outcome = self._place_original(staged, key, sha256)
+                if outcome != "unchanged":
+                    self._announce(key, staged.fd)
+        return outcome
+
+    def get(self, key: str) -> tuple[ObjectInfo, bytes]:
+        with unavailable(), self._found(key) as fd:
+            info = describe(key, fd)
+            return info, read_at(fd, 0, info.size_bytes)
+
+    def read(self, key: str, offset: int, length: int) -> bytes:
+        if offset < 0 or length < 0:
+            raise BadRequest("a range starts at 0 or later and has a length", field="range")
+        with unavailable(), self._found(key) as fd:
+            return read_at(fd, offset, length)
+
+    def head(self, key: str) -> ObjectInfo:
+        with unavailable(), self._found(key) as fd:
+            return describe(key, fd)
+
+    def delete(self, key: str) -> None:
+        check_key(key)
+        with unavailable(), self._locked(key):
+            self._remove(self._objects / key)
+
+    def delete_prefix(self, prefix: str) -> int:
+        if not prefix:
+            raise BadRequest("the prefix of what is deleted must not be empty", field="prefix")
+        count = 0
+        for info in self.scan(prefix):
+            self.delete(info.key)
+            count += 1
+        return count
+
+    def scan(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        check_prefix(prefix)
+        folder, slash, start = prefix.rpartition("/")
+        return self._walk(folder + slash, start)
+
+    def versions(self, key: str) -> list[ObjectInfo]:
+        check_key(key)
+        found = {}
+        with unavailable(), suppress(FileNotFoundError, NotADirectoryError):
+            for path in sorted((self._versions / key).iterdir()):
+                with opened(path) as fd:
+                    found[os.fstat(fd).st_ino] = describe(key, fd)
+        with unavailable(), suppress(ObjectNotFound), self._found(key) as fd:
+            # After a crash between keeping and replacing, the current one stands among the kept ones too.
+            found.pop(os.fstat(fd).st_ino, None)
+            found[os.fstat(fd).st_ino] = describe(key, fd)
+        return list(reversed(found.values()))
+
+    def presign_get(self, key: str, *, expires_s: int, content_type: str) -> str:
+        check_key(key)
+        expires = int(time.time()) + expires_s
+        query = {
+            "expires": expires,
+            "content_type": content_type,
+            "signature": self._signature(key, expires, content_type),
+        }
+        return f"{self._url_base}/objects/{self.name}/{quote(key)}?{urlencode(query)}"
+
+    def verify_presigned(self, key: str, expires: int, content_type: str, signature: str) -> None:
+        """Raises Forbidden when a presigned URL is over, or was not made by us for exactly this."""
+        genuine = self._signature(key, expires, content_type)
+        if not hmac.compare_digest(genuine.encode(), signature.encode(errors="replace")) or time.time() >= expires:
+            raise Forbidden("the link has expired or is not genuine")
+
+    def path(self, key: str) -> Path:
+        """Where the bytes of an object lie, to send them from there. Raises ObjectNotFound."""
+        check_key(key)
+        path = self._objects / key
+        if not path.is_file():
+            raise not_found()
+        return path
+
+    def _signature(self, key: str, expires: int, content_type: str) -> str:
+        signed = json.dumps(["GET", self.name, key, expires, content_type]).encode()
+        return hmac.new(self._url_key, signed, hashlib.sha256).hexdigest()
+
+    @contextmanager
+    def _found(self, key: str) -> Iterator[int]:
+        check_key(key)
+        try:
+            with opened(self._objects / key) as fd:
+                yield fd
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+            raise not_found() from error
+
+    def _has_already(self, key: str, sha256: str) -> bool:
+        """Whether these bytes are the current object. If so, it is durable and has its event on return."""
+        target = self._objects / key
+        try:
+            with opened(target) as fd:
+                if Attributes.of(fd).metadata.get("sha256") != sha256:
+                    return False
+                sync_folder(target.parent)
+                self._announce(key, fd)
+                return True
+        except FileNotFoundError:
+            return False
+
+    def _place_original(self, staged: Staged, key: str, sha256: str) -> Outcome:
+        target = self._objects / key
+        try:
+            self._move(staged.place, target, durable=True)
+        except FileExistsError:
+            pass
+        else:
+            return "created"
+        with self._locked(key):
+            # Nobody else replaces or removes it now.
+            if self._has_already(key, sha256):
+                return "unchanged"
+            kept = self._keep_version(key)
+            self._move(staged.replace, target, durable=True)
+            return "replaced" if kept else "created"
+
+    def _keep_version(self, key: str) -> bool:
+        """Give the current object, if there is one, a second name among the versions."""
+        target = self._objects / key
+        try:
+            version = self._versions / key / f"{target.stat().st_mtime_ns:020d}"
+        except FileNotFoundError:
+            return False
+        with suppress(FileExistsError):  # it has it already after a crash right here
+            self._move(lambda name: os.link(target, name), version, durable=True)
+        return True
+
+    def _announce(self, key: str, fd: int) -> None:
+        if self._journal and key.endswith(EVENT_SUFFIX) and not is_marked(fd):
+            self._journal.append(created_event(self.name, describe(key, fd)))
+            mark(fd)
+
+    def _move(self, move: Callable[[Path], None], target: Path, *, durable: bool) -> None:
+        changed = [target.parent]
+        for attempt in range(FOLDER_ATTEMPTS):
+            try:
+                move(target)
+                break
+            except FileNotFoundError:
+                if attempt == FOLDER_ATTEMPTS - 1:
+                    raise
+                changed += make_folder(target.parent)
+        if durable:
+            for folder in changed:
+                sync_folder(folder)
+
+    def _remove(self, target: Path) -> None:
+        try:
+            target.unlink()
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return
+        if self._durable:
+            sync_folder(target.parent)
+        for folder in target.parents:
+            if folder == self._objects:
+                break
+            try:
+                folder.rmdir()
+            except OSError:
+                break
+
+    @contextmanager
+    def _locked(self, key: str) -> Iterator[None]:
+        number = hashlib.blake2b(key.encode(), digest_size=4).digest()[0] % LOCKS
+        with (self._locks / f"{number:02x}").open("wb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _walk(self, folder: str, start: str = "") -> Iterator[ObjectInfo]:
+        names = []
+        with (
+            unavailable(),
+            suppress(FileNotFoundError, NotADirectoryError),
+            os.scandir(self._objects / folder) as found,
+        ):
+            # As S3 lists them: by the bytes of the whole key, in which a folder's name ends with a slash.
+            names = sorted((entry.name + "/" * entry.is_dir() for entry in found), key=str.encode)
+        for name in names:
+            if not name.startswith(start):
+                continue
+            if name.endswith("/"):
+                yield from self._walk(folder + name)
+            else:
+                with suppress(ObjectNotFound):  # deleted since
+                    yield self.head(folder + name)
+
+
+def not_found() -> ObjectNotFound:
+    return ObjectNotFound("no such object")
+
+
+@contextmanager
+def unavailable() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreUnavailable(f"the object store does not answer: {error.strerror}") from error
+
+
+@contextmanager
+def colliding() -> Iterator[None]:
+    """Around moves to a name: of `a` and `a/b` only one can be an object here."""
+    try:
+        yield
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        raise BadRequest("a part of the object's key is another object's key", field="key") from error
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[int]:
+    """An object's file, open for reading. Raises IsADirectoryError, which `os.open` does not."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        if stat.S_ISDIR(os.fstat(fd).st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def describe(key: str, fd: int) -> ObjectInfo:
+    found = os.fstat(fd)
+    attributes = Attributes.of(fd)
+    return ObjectInfo(
+        key=key,
+        size_bytes=found.st_size,
+        etag=attributes.etag,
+        last_modified=datetime.fromtimestamp(found.st_mtime, UTC),
+        content_type=attributes.content_type,
+        content_encoding=attributes.content_encoding,
+        metadata=decode_metadata(attributes.metadata),
+    )
+
+
+def read_at(fd: int, offset: int, length: int) -> bytes:
+    """At most `length` bytes; one call of the kernel gives no more than 2 GB."""
+    end = min(offset + length, os.fstat(fd).st_size)
+    data = b""
+    while offset + len(data) < end and (more := os.pread(fd, end - offset - len(data), offset + len(data))):
+        data = data + more if data else more
+    return data
+
+
+def make_folder(folder: Path) -> list[Path]:
+    """Make a folder and what it stands in; returns the folders whose listings changed."""
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        return []
+    except FileNotFoundError:
+        return make_folder(folder.parent) + make_folder(folder)
+    return [folder.parent]
+
+
+def digest(body: bytes | Path) -> str:
+    if isinstance(body, bytes):
+        return hashlib.sha256(body).hexdigest()
+    with body.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
