@@ -1,0 +1,170 @@
+"""What does a QIDO-RS URL ask for? Called by functions/dicomweb; `archive.search` makes SQL of the answer.
+
+Values leave here in the form in which the index keeps them, so that SQL only compares.
+
+Source: PS3.18 §8.3.4, PS3.4 §C.2.2.2
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Literal
+
+from pacs.dicom.attributes import Attribute, Level, by_name
+from pacs.dicomweb.matching import Filter, make_filter, uid_values
+from pacs.errors import BadRequest
+
+__all__ = ["DEFAULT_LIMIT", "MAX_LIMIT", "Filter", "Query", "parse_query"]
+
+MAX_LIMIT = 5000
+DEFAULT_LIMIT = MAX_LIMIT  # nobody pages a study's instances; a search that hits the limit says so in a Warning
+MAX_OFFSET = 2**31 - 1
+SWITCHES = ("fuzzymatching", "emptyvaluematching", "multiplevaluematching")
+CONTROLS = frozenset((*SWITCHES, "limit", "offset", "includefield", "accept", "charset"))
+TAG = re.compile(r"[0-9A-Fa-f]{8}")
+NO_EMPTY_VALUE_MATCHING = (
+    "The emptyvaluematching parameter is not supported. Empty Value Matching has not been performed."
+)
+
+
+@dataclass(frozen=True)
+class Query:
+    """A parsed search. Filters are joined by AND; a universal match makes none.
+
+    `include`: tags (eight upper-case digits; paths into sequences joined by dots) asked for beyond the returned
+    ones, those matched on among them. `fixed_levels`: those whose UID the path names. `warnings`: texts for
+    `Warning: 299 <service>: <text>`.
+    """
+
+    level: Level
+    filters: tuple[Filter, ...] = ()
+    include: frozenset[str] | Literal["all"] = frozenset()
+    limit: int = DEFAULT_LIMIT
+    offset: int = 0
+    fuzzymatching: bool = False
+    fixed_levels: frozenset[Level] = frozenset()
+    warnings: tuple[str, ...] = ()
+
+    def includes(self, tag: str) -> bool:
+        return self.include == "all" or tag in self.include
+
+
+@dataclass
+class Parameters:
+    """The pairs of a URL, sorted out."""
+
+    controls: dict[str, list[str]] = field(default_factory=dict)
+    keys: dict[Attribute, list[tuple[str, str]]] = field(default_factory=dict)  # parameter name and value
+    ignored: list[str] = field(default_factory=list)
+
+
+def parse_query(level: Level, pairs: Sequence[tuple[str, str]], fixed: Mapping[str, str]) -> Query:
+    """A search at a level out of decoded query pairs and the UIDs (by keyword) that the path fixes.
+
+    Raises BadRequest, whose field is the parameter, for a value that cannot be meant.
+
+    Source: PS3.18 §10.6.1.2
+    """
+    parameters = sort_out(pairs)
+    switches = {name: switch(parameters, name) for name in SWITCHES}
+    fuzzy = switches["fuzzymatching"]
+    filters = [fixed_filter(keyword, uid) for keyword, uid in fixed.items()]
+    for attribute, values in parameters.keys.items():
+        made = make_filter(attribute, values, fuzzy=fuzzy)
+        filters += [made] if made else []
+    return Query(
+        level=level,
+        filters=tuple(filters),
+        include=included(parameters),
+        limit=min(whole_number(parameters, "limit", DEFAULT_LIMIT), MAX_LIMIT),
+        offset=whole_number(parameters, "offset", 0),
+        fuzzymatching=fuzzy,
+        fixed_levels=frozenset(by_name()[keyword].level for keyword in fixed),
+        warnings=tuple(warnings(parameters, switches)),
+    )
+
+
+def sort_out(pairs: Sequence[tuple[str, str]]) -> Parameters:
+    """Each pair where it belongs. Raises BadRequest for a name that is no attribute and no parameter."""
+    parameters = Parameters()
+    for name, value in pairs:
+        attribute = by_name().get(name) or by_name().get(name.upper())
+        if attribute:
+            parameters.keys.setdefault(attribute, []).append((name, value))
+        elif name in CONTROLS:
+            parameters.controls.setdefault(name, []).append(value)
+        elif attribute_path(name):
+            parameters.ignored.append(name)
+        else:
+            raise BadRequest("there is no such attribute or query parameter", field=name)
+    return parameters
+
+
+def attribute_path(name: str) -> str | None:
+    """The tags of a name, which may be a path into sequences, joined by dots; None when it names no attribute."""
+    tags = [tag_of(step) for step in name.split(".")]
+    return ".".join(each for each in tags if each) if all(tags) else None
+
+
+@lru_cache(maxsize=1024)
+def tag_of(name: str) -> str | None:
+    """The tag of a keyword or of a tag, in eight upper-case digits."""
+    if TAG.fullmatch(name):
+        return name.upper()
+    if name in by_name():
+        return by_name()[name].tag
+    from pydicom.datadict import tag_for_keyword  # slow to import, and hardly ever needed
+
+    tag = tag_for_keyword(name)
+    return None if tag is None else f"{tag:08X}"
+
+
+def switch(parameters: Parameters, name: str) -> bool:
+    value = parameters.controls.get(name, ["false"])[-1].strip().lower()
+    if value not in ("true", "false"):
+        raise BadRequest(f"{name} must be true or false", field=name)
+    return value == "true"
+
+
+def whole_number(parameters: Parameters, name: str, default: int) -> int:
+    values = parameters.controls.get(name)
+    if not values:
+        return default
+    text = values[-1].strip()
+    if not (text.isascii() and text.isdigit() and len(text) < 19 and int(text) <= MAX_OFFSET):
+        raise BadRequest(f"{name} must be a whole number that is not negative", field=name)
+    return int(text)
+
+
+def included(parameters: Parameters) -> frozenset[str] | Literal["all"]:
+    """The tags that includefield names, one or several to a value, and those that are matched on."""
+    names = [part.strip() for value in parameters.controls.get("includefield", []) for part in value.split(",")]
+    if "all" in names:
+        return "all"
+    tags = {attribute.tag for attribute in parameters.keys}
+    for name in names:
+        path = attribute_path(name)
+        if path:
+            tags.add(path)
+        elif name:
+            raise BadRequest("includefield names no attribute", field="includefield")
+    return frozenset(tags)
+
+
+def fixed_filter(keyword: str, uid: str) -> Filter:
+    attribute = by_name()[keyword]
+    values = uid_values([(keyword, uid)])
+    if len(values) != 1:
+        raise BadRequest("the path must name one UID", field=keyword)
+    return Filter(attribute, "exact", values)
+
+
+def warnings(parameters: Parameters, switches: Mapping[str, bool]) -> list[str]:
+    texts = []
+    if parameters.ignored:
+        names = ", ".join(parameters.ignored)
+        texts.append(f"The following attributes are not supported for matching and were ignored: {names}.")
+    if switches["emptyvaluematching"]:
+        texts.append(NO_EMPTY_VALUE_MATCHING)
+    return texts
