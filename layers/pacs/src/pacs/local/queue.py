@@ -199,6 +199,7 @@ class QueueTables:
             if connection:
                 connection.close()
             if isinstance(error, psycopg.Error):
+                self.close()  # the idle ones most likely lead to the same server that is gone
                 raise Unavailable(f"the queues do not answer: {type(error).__name__}") from error
             raise
         with self._lock:

@@ -1,0 +1,42 @@
+"""With which keys are tokens signed in the cloud? With those of one JSON secret in Secrets Manager.
+
+Its format is that of the file on one machine: {audience: [{kid, secret (base64url)}, …]}, the signing key first.
+"""
+
+import base64
+import json
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from pacs.aws.translation import translated
+from pacs.errors import NotConfigured
+from pacs.ports import Audience, SigningKey
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+CACHE_S = 300
+
+
+class SecretsManagerSecrets:
+    """Signing keys in a secret, read again after five minutes: let a new key verify before it signs."""
+
+    def __init__(self, arn: str, client: "SecretsManagerClient") -> None:
+        self._arn = arn
+        self._client = client
+        self._keys: dict[str, list[dict[str, str]]] = {}
+        self._read_again_at = 0.0
+
+    def signing_keys(self, audience: Audience) -> Sequence[SigningKey]:
+        if time.monotonic() >= self._read_again_at:
+            self._keys = self._read()
+            self._read_again_at = time.monotonic() + CACHE_S
+        keys = self._keys.get(audience)
+        if not keys:
+            raise NotConfigured(f"there is no signing key for {audience}", field="signing_keys")
+        return [SigningKey(key["kid"], base64.urlsafe_b64decode(key["secret"] + "==")) for key in keys]
+
+    def _read(self) -> Any:
+        with translated("the secret of the signing keys", missing={"ResourceNotFoundException": NotConfigured}):
+            return json.loads(self._client.get_secret_value(SecretId=self._arn)["SecretString"])

@@ -1,0 +1,220 @@
+"""Where do objects lie in the cloud? In one versioned S3 bucket for each store, encrypted by the bucket's default.
+
+New objects of the originals raise an event from S3 itself.
+"""
+
+import base64
+import hashlib
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from pacs.aws.translation import error_code, translated
+from pacs.errors import BadRequest, ObjectNotFound, StoreUnavailable
+from pacs.objects import check_key, check_prefix, decode_metadata, encode_metadata
+from pacs.ports import ObjectInfo, Outcome
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+ONE_PUT_MAX_BYTES = 64 << 20
+PART_BYTES = 16 << 20
+PARTS_AT_ONCE = 4
+DELETE_BATCH = 1000
+WRITE_ATTEMPTS = 5
+# 412: the condition does not hold. 409: another writer of the key came first. 404: what had to be there is not.
+CONDITION_FAILED = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey")
+MISSING = ("NoSuchKey", "NoSuchVersion", "404")
+
+
+class S3Store:
+    """An ObjectStore in a bucket. The bucket of the originals must be versioned."""
+
+    def __init__(self, bucket: str, client: "S3Client") -> None:
+        self._bucket = bucket
+        self._client = client
+
+    def put(
+        self,
+        key: str,
+        body: bytes | Path,
+        *,
+        content_type: str = ObjectInfo.content_type,
+        content_encoding: str = "",
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        check_key(key)
+        arguments: dict[str, Any] = {"ContentType": content_type, "Metadata": encode_metadata(metadata or {})}
+        if content_encoding:
+            arguments["ContentEncoding"] = content_encoding
+        with translated_s3():
+            self._write(key, body, arguments, {})
+
+    def store_original(self, key: str, body: bytes | Path, *, sha256: str, metadata: Mapping[str, str]) -> Outcome:
+        check_key(key)
+        arguments: dict[str, Any] = {
+            "ContentType": "application/dicom",
+            "Metadata": encode_metadata({**metadata, "sha256": sha256}),
+        }
+        checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
+        with translated_s3():
+            outcome = self._write_original(key, body, arguments, checksum)
+        if isinstance(body, Path):
+            body.unlink()
+        return outcome
+
+    def get(self, key: str) -> tuple[ObjectInfo, bytes]:
+        check_key(key)
+        with translated_s3():
+            answer = self._client.get_object(Bucket=self._bucket, Key=key)
+            return describe(key, answer), answer["Body"].read()
+
+    def read(self, key: str, offset: int, length: int) -> bytes:
+        check_key(key)
+        if offset < 0 or length < 0:
+            raise BadRequest("a range starts at 0 or later and has a length", field="range")
+        if length == 0:
+            self.head(key)
+            return b""
+        wanted = f"bytes={offset}-{offset + length - 1}"
+        with translated_s3():
+            try:
+                return self._client.get_object(Bucket=self._bucket, Key=key, Range=wanted)["Body"].read()
+            except ClientError as error:
+                if error_code(error) == "InvalidRange":
+                    return b""
+                raise
+
+    def head(self, key: str) -> ObjectInfo:
+        check_key(key)
+        with translated_s3():
+            return describe(key, self._client.head_object(Bucket=self._bucket, Key=key))
+
+    def delete(self, key: str) -> None:
+        check_key(key)
+        with translated_s3():
+            self._client.delete_object(Bucket=self._bucket, Key=key)
+
+    def delete_prefix(self, prefix: str) -> int:
+        if not prefix:
+            raise BadRequest("the prefix of what is deleted must not be empty", field="prefix")
+        keys = [info.key for info in self.scan(prefix)]
+        for start in range(0, len(keys), DELETE_BATCH):
+            batch = keys[start : start + DELETE_BATCH]
+            with translated_s3():
+                answer = self._client.delete_objects(
+                    Bucket=self._bucket, Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True}
+                )
+            if errors := answer.get("Errors"):
+                raise StoreUnavailable(f"S3 did not delete {len(errors)} objects: {errors[0].get('Code')}")
+        return len(keys)
+
+    def scan(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        check_prefix(prefix)
+        return self._list(prefix)
+
+    def versions(self, key: str) -> list[ObjectInfo]:
+        check_key(key)
+        found = []
+        with translated_s3():
+            pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=key)
+            for version in (each for page in pages for each in page.get("Versions", []) if each["Key"] == key):
+                answer = self._client.head_object(Bucket=self._bucket, Key=key, VersionId=version["VersionId"])
+                found.append(describe(key, answer))
+        return found
+
+    def presign_get(self, key: str, *, expires_s: int, content_type: str) -> str:
+        check_key(key)
+        parameters = {"Bucket": self._bucket, "Key": key, "ResponseContentType": content_type}
+        with translated_s3():
+            return self._client.generate_presigned_url("get_object", Params=parameters, ExpiresIn=expires_s)
+
+    def _list(self, prefix: str) -> Iterator[ObjectInfo]:
+        with translated_s3():
+            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
+                for found in page.get("Contents", []):
+                    yield ObjectInfo(found["Key"], found["Size"], found["ETag"].strip('"'), found["LastModified"])
+
+    def _write_original(self, key: str, body: bytes | Path, arguments: Mapping[str, Any], checksum: str) -> Outcome:
+        """One PUT when nothing has the key. Otherwise only what was looked at is replaced, never another's newer."""
+        condition: dict[str, Any] = {"IfNoneMatch": "*"}
+        for _ in range(WRITE_ATTEMPTS):
+            try:
+                self._write(key, body, arguments, condition, checksum)
+                return "created" if "IfNoneMatch" in condition else "replaced"
+            except ClientError as error:
+                if error_code(error) not in CONDITION_FAILED:
+                    raise
+            try:
+                current = self._client.head_object(Bucket=self._bucket, Key=key)
+            except ClientError as error:
+                if error_code(error) not in MISSING:
+                    raise
+                condition = {"IfNoneMatch": "*"}
+            else:
+                if current["Metadata"].get("sha256") == arguments["Metadata"]["sha256"]:
+                    return "unchanged"
+                condition = {"IfMatch": current["ETag"]}
+        raise StoreUnavailable("S3: others keep writing the same object")
+
+    def _write(
+        self,
+        key: str,
+        body: bytes | Path,
+        arguments: Mapping[str, Any],
+        condition: Mapping[str, Any],
+        checksum: str = "",
+    ) -> None:
+        if isinstance(body, Path) and body.stat().st_size > ONE_PUT_MAX_BYTES:
+            self._write_in_parts(key, body, arguments, condition)
+            return
+        checked: dict[str, Any] = {"ChecksumSHA256": checksum} if checksum else {}
+        if isinstance(body, bytes):
+            self._client.put_object(Bucket=self._bucket, Key=key, Body=body, **arguments, **condition, **checked)
+            return
+        with body.open("rb") as file:
+            self._client.put_object(Bucket=self._bucket, Key=key, Body=file, **arguments, **condition, **checked)
+
+    def _write_in_parts(self, key: str, body: Path, arguments: Mapping[str, Any], condition: Mapping[str, Any]) -> None:
+        upload = self._client.create_multipart_upload(Bucket=self._bucket, Key=key, **arguments)["UploadId"]
+
+        def write_part(number: int) -> Any:
+            with body.open("rb") as file:
+                file.seek((number - 1) * PART_BYTES)
+                data = file.read(PART_BYTES)
+            md5 = base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
+            answer = self._client.upload_part(
+                Bucket=self._bucket, Key=key, UploadId=upload, PartNumber=number, Body=data, ContentMD5=md5
+            )
+            return {"PartNumber": number, "ETag": answer["ETag"]}
+
+        try:
+            with ThreadPoolExecutor(PARTS_AT_ONCE) as pool:
+                parts = list(pool.map(write_part, range(1, -(-body.stat().st_size // PART_BYTES) + 1)))
+            self._client.complete_multipart_upload(
+                Bucket=self._bucket, Key=key, UploadId=upload, MultipartUpload={"Parts": parts}, **condition
+            )
+        except BaseException:
+            self._client.abort_multipart_upload(Bucket=self._bucket, Key=key, UploadId=upload)
+            raise
+
+
+def translated_s3() -> AbstractContextManager[None]:
+    return translated("the object store", missing=dict.fromkeys(MISSING, ObjectNotFound), otherwise=StoreUnavailable)
+
+
+def describe(key: str, answer: Mapping[str, Any]) -> ObjectInfo:
+    """What the answer to a GET or HEAD says of an object."""
+    return ObjectInfo(
+        key=key,
+        size_bytes=answer["ContentLength"],
+        etag=answer["ETag"].strip('"'),
+        last_modified=answer["LastModified"],
+        content_type=answer["ContentType"],
+        content_encoding=answer.get("ContentEncoding", ""),
+        metadata=decode_metadata(answer["Metadata"]),
+    )
