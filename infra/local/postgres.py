@@ -19,10 +19,10 @@ import time
 from pathlib import Path
 
 import psycopg
+from pacs.errors import NotConfigured
 from psycopg.conninfo import make_conninfo
 
 from infra.local import unprivileged
-from pacs.errors import NotConfigured
 
 DATABASE = "pacs"
 USER = "pacs"

@@ -1,0 +1,168 @@
+create table organizations (
+  id uuid primary key,
+  name text not null,
+  created_at timestamptz not null default now()
+);
+
+create table branches (
+  id uuid primary key,
+  organization_id uuid not null references organizations (id),
+  code text not null,
+  name text not null,
+  created_at timestamptz not null default now(),
+  unique (organization_id, code)
+);
+
+create table members (
+  id uuid primary key,
+  organization_id uuid not null references organizations (id),
+  email text not null,
+  name text not null,
+  role text not null,
+  password_hash text not null,
+  active boolean not null default true,
+  created_at timestamptz not null default now()
+);
+
+create unique index members_email on members (lower(email));
+
+create index members_organization on members (organization_id);
+
+create table patients (
+  organization_id uuid not null,
+  patient_key text collate "C" not null,
+  patient_id text collate "C",
+  issuer_of_patient_id text collate "C",
+  patient_name text collate "C",
+  patient_birth_date text collate "C",
+  patient_sex text collate "C",
+  dicom jsonb not null default '{}',
+  attributes_received_at timestamptz not null,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  primary key (organization_id, patient_key)
+);
+
+create table studies (
+  organization_id uuid not null,
+  study_instance_uid text collate "C" not null,
+  branch_id uuid,
+  patient_key text collate "C" not null,
+  study_date text collate "C",
+  study_time text collate "C",
+  accession_number text collate "C",
+  referring_physician_name text collate "C",
+  study_description text collate "C",
+  institution_name text collate "C",
+  patient_name text collate "C",
+  patient_id text collate "C",
+  issuer_of_patient_id text collate "C",
+  patient_birth_date text collate "C",
+  patient_sex text collate "C",
+  patient_age text collate "C",
+  study_id text collate "C",
+  dicom jsonb not null default '{}',
+  attributes_received_at timestamptz not null,
+  modalities_in_study text collate "C" not null default '',
+  number_of_series integer not null default 0,
+  number_of_instances integer not null default 0,
+  size_bytes bigint not null default 0,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  primary key (organization_id, study_instance_uid)
+);
+
+create index studies_newest on studies
+  (organization_id, study_date desc nulls last, study_time desc nulls last, study_instance_uid);
+
+create index studies_newest_of_branch on studies
+  (organization_id, branch_id, study_date desc nulls last, study_time desc nulls last, study_instance_uid);
+
+create index studies_patient_id on studies (organization_id, patient_id);
+
+create index studies_patient_key on studies (organization_id, patient_key);
+
+create index studies_accession_number on studies (organization_id, accession_number);
+
+create index studies_words on studies using gin (
+  patient_name gin_trgm_ops,
+  patient_id gin_trgm_ops,
+  accession_number gin_trgm_ops,
+  study_description gin_trgm_ops,
+  referring_physician_name gin_trgm_ops
+);
+
+create table series (
+  organization_id uuid not null,
+  study_instance_uid text collate "C" not null,
+  series_instance_uid text collate "C" not null,
+  modality text collate "C",
+  series_date text collate "C",
+  series_time text collate "C",
+  manufacturer text collate "C",
+  station_name text collate "C",
+  series_description text collate "C",
+  body_part_examined text collate "C",
+  protocol_name text collate "C",
+  laterality text collate "C",
+  series_number integer,
+  performed_procedure_step_start_date text collate "C",
+  performed_procedure_step_start_time text collate "C",
+  dicom jsonb not null default '{}',
+  attributes_received_at timestamptz not null,
+  number_of_instances integer not null default 0,
+  size_bytes bigint not null default 0,
+  revision bigint not null default 0,
+  derived_revision bigint not null default 0,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  primary key (organization_id, study_instance_uid, series_instance_uid),
+  foreign key (organization_id, study_instance_uid)
+    references studies (organization_id, study_instance_uid) on delete cascade
+);
+
+create index series_uid on series (organization_id, series_instance_uid);
+
+create index series_underived on series (updated_at) where derived_revision < revision;
+
+create table instances (
+  organization_id uuid not null,
+  study_instance_uid text collate "C" not null,
+  series_instance_uid text collate "C" not null,
+  sop_instance_uid text collate "C" not null,
+  sop_class_uid text collate "C",
+  instance_number integer,
+  content_date text collate "C",
+  content_time text collate "C",
+  number_of_frames integer,
+  rows integer,
+  columns integer,
+  bits_allocated integer,
+  dicom jsonb not null default '{}',
+  object_key text collate "C" not null,
+  size_bytes bigint not null,
+  sha256 text collate "C" not null,
+  transfer_syntax_uid text collate "C" not null,
+  frames text collate "C",
+  metadata_key text collate "C",
+  received_at timestamptz not null,
+  updated_at timestamptz not null default now(),
+  primary key (organization_id, study_instance_uid, series_instance_uid, sop_instance_uid),
+  foreign key (organization_id, study_instance_uid, series_instance_uid)
+    references series (organization_id, study_instance_uid, series_instance_uid) on delete cascade
+);
+
+create index instances_uid on instances (organization_id, sop_instance_uid);
+
+create table failures (
+  id bigint generated always as identity primary key,
+  organization_id uuid,
+  stage text not null,
+  object_key text not null,
+  code text not null,
+  reason text not null,
+  attempts integer not null default 1,
+  first_at timestamptz not null default now(),
+  last_at timestamptz not null default now(),
+  unique (stage, object_key)
+);

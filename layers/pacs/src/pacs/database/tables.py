@@ -1,0 +1,194 @@
+"""The tables as SQLAlchemy Core sees them; the attributes of the index come from `pacs.dicom.attributes`.
+
+What really makes them are the migrations; a test holds the two together. Tables of the archive name their
+organization without a foreign key: a wrong row about people must never keep an image out of the index.
+"""
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from pacs.dicom.attributes import Attribute, Level, at_level
+
+metadata = MetaData()
+
+KEYS = ("organization_id", "study_instance_uid", "series_instance_uid", "sop_instance_uid")
+
+
+def identifier(name: str, *arguments: Any, **options: Any) -> Column[str]:
+    """A UUID, which is a string in Python on both drivers."""
+    return Column(name, Uuid(as_uuid=False), *arguments, **options)
+
+
+def words(name: str, **options: Any) -> Column[str]:
+    """Text that is compared byte by byte, so that LIKE with a known beginning uses a plain index."""
+    return Column(name, Text(collation="C"), **options)
+
+
+def moment(name: str, **options: Any) -> Column[Any]:
+    return Column(name, DateTime(timezone=True), nullable=False, **options)
+
+
+def since_now(name: str) -> Column[Any]:
+    return moment(name, server_default=func.now())
+
+
+def count(name: str, kind: type[Integer] = Integer) -> Column[int]:
+    return Column(name, kind, nullable=False, server_default=text("0"))
+
+
+def key(length: int) -> list[Column[Any]]:
+    return [identifier(KEYS[0], primary_key=True), *(words(name, primary_key=True) for name in KEYS[1:length])]
+
+
+def parent(table: str, length: int) -> ForeignKeyConstraint:
+    return ForeignKeyConstraint(KEYS[:length], [f"{table}.{name}" for name in KEYS[:length]], ondelete="CASCADE")
+
+
+def attribute_columns(level: Level) -> list[Column[Any]]:
+    """The columns of what is read from datasets: text as PS3.5 writes it, whole numbers as integers."""
+    attributes = [each for each in at_level(level) if not each.computed and each.column not in KEYS]
+    return [*(attribute_column(each) for each in attributes), dicom()]
+
+
+def attribute_column(attribute: Attribute) -> Column[Any]:
+    return Column(attribute.column, Integer) if attribute.matching == "integer" else words(attribute.column)
+
+
+def dicom() -> Column[Any]:
+    """The DICOM JSON of the level's attributes, which answers pass on as it is."""
+    return Column("dicom", JSONB, nullable=False, server_default=text("'{}'"))
+
+
+organizations = Table(
+    "organizations",
+    metadata,
+    identifier("id", primary_key=True),
+    Column("name", Text, nullable=False),
+    since_now("created_at"),
+)
+
+branches = Table(
+    "branches",
+    metadata,
+    identifier("id", primary_key=True),
+    identifier("organization_id", ForeignKey("organizations.id"), nullable=False),
+    Column("code", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    since_now("created_at"),
+    UniqueConstraint("organization_id", "code"),
+)
+
+members = Table(
+    "members",
+    metadata,
+    identifier("id", primary_key=True),
+    identifier("organization_id", ForeignKey("organizations.id"), nullable=False),
+    Column("email", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("password_hash", Text, nullable=False),
+    Column("active", Boolean, nullable=False, server_default=text("true")),
+    since_now("created_at"),
+    Index("members_email", func.lower(text("email")), unique=True),
+    Index("members_organization", "organization_id"),
+)
+
+patients = Table(
+    "patients",
+    metadata,
+    identifier("organization_id", primary_key=True),
+    words("patient_key", primary_key=True),
+    words("patient_id"),
+    words("issuer_of_patient_id"),
+    words("patient_name"),
+    words("patient_birth_date"),
+    words("patient_sex"),
+    dicom(),
+    moment("attributes_received_at"),
+    since_now("created_at"),
+    since_now("updated_at"),
+)
+
+studies = Table(
+    "studies",
+    metadata,
+    *key(2),
+    identifier("branch_id"),
+    words("patient_key", nullable=False),
+    *attribute_columns("study"),
+    moment("attributes_received_at"),
+    words("modalities_in_study", nullable=False, server_default=text("''")),  # \CT\MR\, or nothing
+    count("number_of_series"),
+    count("number_of_instances"),
+    count("size_bytes", BigInteger),
+    since_now("created_at"),
+    since_now("updated_at"),
+)
+
+# `revision` grows whenever an instance of the series is inserted or changed; the deriver writes into
+# `derived_revision` which one its objects were made from.
+series = Table(
+    "series",
+    metadata,
+    *key(3),
+    *attribute_columns("series"),
+    moment("attributes_received_at"),
+    count("number_of_instances"),
+    count("size_bytes", BigInteger),
+    count("revision", BigInteger),
+    count("derived_revision", BigInteger),
+    since_now("created_at"),
+    since_now("updated_at"),
+    parent("studies", 2),
+)
+
+# `frames` is the packed frame table, `metadata_key` the derived object that holds the complete metadata.
+instances = Table(
+    "instances",
+    metadata,
+    *key(4),
+    *attribute_columns("instance"),
+    words("object_key", nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    words("sha256", nullable=False),
+    words("transfer_syntax_uid", nullable=False),
+    words("frames"),
+    words("metadata_key"),
+    moment("received_at"),
+    since_now("updated_at"),
+    parent("series", 3),
+)
+
+failures = Table(
+    "failures",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    identifier("organization_id"),
+    Column("stage", Text, nullable=False),
+    Column("object_key", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default=text("1")),
+    since_now("first_at"),
+    since_now("last_at"),
+    UniqueConstraint("stage", "object_key"),
+)
