@@ -149,7 +149,7 @@ def split(text: str, delimiter: str) -> list[str]:
     """The parts between delimiters that do not stand in quotes; a quote that is never closed is a letter."""
     parts, start, quoted = [], 0, False
     for index, character in enumerate(text):
-        if character == '"' and (quoted or '"' in text[index + 1 :]):
+        if character == '"' and (quoted or text.find('"', index + 1) > 0):
             quoted = not quoted
         elif character == delimiter and not quoted:
             parts.append(text[start:index])
