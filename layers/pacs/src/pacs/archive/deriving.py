@@ -42,8 +42,8 @@ def derive_instances(services: Services, events: Sequence[Mapping[str, Any]]) ->
         path = keys.parse_original(event["FilePath"])
         series[path.series_path].add(path.instance)
     failed: dict[str, PacsError] = {}
-    for path, named in series.items():
-        failed |= derive_series(services, path, named)
+    for series_path, named in series.items():
+        failed |= derive_series(services, series_path, named)
     return failed
 
 

@@ -1,4 +1,4 @@
-"""What could not be indexed, derived or transcoded, and why. Written by indexer and deriver; `pacs failures` reads it."""
+"""What could not be indexed, derived or transcoded, and why. For `pacs failures`."""
 
 from collections.abc import Iterable, Mapping
 from typing import Literal

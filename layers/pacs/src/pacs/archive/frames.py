@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from pacs.archive.lookup import Instance, Level, find_instance
 from pacs.archive.source import StoreSource
-from pacs.dicom.frames import FrameTable, inflate
-from pacs.dicom.header import Header, read_header
+from pacs.dicom.frames import FrameTable
+from pacs.dicom.header import Header, inflate, read_header
 from pacs.dicom.source import ByteSource, BytesSource
 from pacs.dicom.transcode import needs_transcoding, to_explicit_little_endian
 from pacs.dicomweb.multipart import wrap_single
@@ -64,13 +64,13 @@ class FrameReader:
         if not 1 <= frame_number <= self.number_of_frames:
             raise NotFound("no such frame", field="frames")
         offset, length = self._table.range_of(frame_number)
-        return self._table.frame_bytes(self._range(offset, length))
+        return self._table.frame_bytes(self._range(offset, length), frame_number)
 
     def _range(self, offset: int, length: int) -> bytes:
-        if self._table.inflated:
+        if self._table.kind == "inflated":
             if self._inflated is None:
                 original = self._original or self._services.originals.get(self._instance.object_key)[1]
-                self._inflated = inflate(original, limit=INFLATED_LIMIT)
+                self._inflated = inflate(original, limit_bytes=INFLATED_LIMIT)
             return self._inflated[offset : offset + length]
         if self._original is not None:
             return self._original[offset : offset + length]
@@ -78,12 +78,16 @@ class FrameReader:
 
     def sendable(self, frame_number: int) -> Frame:
         """A frame as viewers can decode it: as stored, or transcoded. Raises NotFound, UndecodablePixels."""
-        stored = self.stored(frame_number)
         syntax = self._instance.transfer_syntax_uid
         if self.transcoded:
-            body, _changed = to_explicit_little_endian(stored, self.header.dataset, syntax)
-            return Frame(body, EXPLICIT_LITTLE_ENDIAN)
-        return Frame(stored, EXPLICIT_LITTLE_ENDIAN if syntax == DEFLATED else syntax)
+            return self.decoded(frame_number)
+        return Frame(self.stored(frame_number), EXPLICIT_LITTLE_ENDIAN if syntax == DEFLATED else syntax)
+
+    def decoded(self, frame_number: int) -> Frame:
+        """A frame uncompressed. Raises NotFound, UndecodablePixels."""
+        syntax = self._instance.transfer_syntax_uid
+        body, _changed = to_explicit_little_endian(self.stored(frame_number), self.header.dataset, syntax)
+        return Frame(body, EXPLICIT_LITTLE_ENDIAN)
 
     @property
     def transcoded(self) -> bool:
@@ -95,18 +99,21 @@ def wrapped(frame: Frame) -> tuple[bytes, str]:
     return wrap_single(frame.body, frame.content_type)
 
 
-def make_frame(services: Services, scope: Scope, level: Level, frame_number: int) -> tuple[bytes, str]:
+def make_frame(services: Services, instance: Instance, reader: FrameReader, frame_number: int) -> tuple[bytes, str]:
     """One frame ready to send: from the derived store, or made and written back. Returns body and content type."""
-    instance = find_instance(services.database, scope, level)
     key = instance.path.frame(frame_number)
     try:
         info, body = services.derived.get(key)
         return body, info.content_type
     except ObjectNotFound:
-        body, content_type = wrapped(FrameReader(services, instance).sendable(frame_number))
+        body, content_type = wrapped(reader.sendable(frame_number))
     services.derived.put(key, body, content_type=content_type)
     # An instance replaced meanwhile must not leave the frame of its older version behind.
-    if find_instance(services.database, scope, level).sha256 != instance.sha256:
+    path = instance.path
+    now = find_instance(
+        services.database, Scope(path.organization_id, "system"), Level(path.study, path.series, path.instance)
+    )
+    if now.sha256 != instance.sha256:
         services.derived.delete(key)
     return body, content_type
 

@@ -1,4 +1,4 @@
-"""Queue → index: reads the headers of new originals and upserts the whole batch at once. Called by functions/indexer."""
+"""Queue → index: reads the headers of new originals, upserts the whole batch at once. Called by functions/indexer."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence

@@ -30,6 +30,10 @@ class InstancePath:
         return f"{self.frames}{frame_number}"
 
     @property
+    def video(self) -> str:
+        return f"video/{self.organization_id}/{self.study}/{self.series}/{self.instance}.mp4"
+
+    @property
     def thumbnail(self) -> str:
         return f"thumbnails/{self.organization_id}/{self.study}/{self.series}/{self.instance}.jpg"
 

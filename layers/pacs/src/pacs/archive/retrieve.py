@@ -10,11 +10,13 @@ from typing import Any
 from sqlalchemy import text
 
 from pacs.archive import keys
+from pacs.archive.frames import INFLATED_LIMIT
 from pacs.archive.lookup import Instance, Level, find_instance, find_instances
 from pacs.archive.metadata import LEVEL, join, read_parts
 from pacs.archive.search import scope_conditions
 from pacs.archive.source import StoreSource
-from pacs.dicom.header import Header, read_header
+from pacs.dicom.header import Header, inflate, read_header
+from pacs.dicom.json import little_endian
 from pacs.errors import NotFound, ObjectNotFound
 from pacs.people.scope import Scope
 from pacs.ports import Database, Services
@@ -110,11 +112,14 @@ def retrieve_bulkdata(services: Services, scope: Scope, level: Level, path: str)
 
     Source: PS3.18 §10.4.1.1.5.
     """
-    from pacs.dicom.json import bulkdata_value
-
     instance = find_instance(services.database, scope, level)
     source, header = read_original_header(services, instance)
-    value = bulkdata_value(source, header, path)
-    if value is None:
+    found = header.locate(path)
+    if found is None:
         raise NotFound("the instance has no such bulk data", field="path")
-    return value
+    if header.deflated:
+        inflated = inflate(services.originals.get(instance.object_key)[1], INFLATED_LIMIT)
+        value = inflated[found.offset : found.offset + found.length]
+    else:
+        value = source.read(found.offset, found.length)
+    return little_endian(value, found.vr, header)

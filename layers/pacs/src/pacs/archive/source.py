@@ -1,4 +1,6 @@
-"""An original as the byte source that headers and frames are read from. Used by the indexer and by retrieve."""
+"""What headers and frames are read from: an original in the store, or a file on its way there."""
+
+from pathlib import Path
 
 from pacs.ports import ObjectInfo, ObjectStore
 
@@ -14,3 +16,17 @@ class StoreSource:
     def read(self, offset: int, length: int) -> bytes:
         """At most `length` bytes from `offset`. Raises ObjectNotFound, StoreUnavailable."""
         return self._store.read(self.info.key, offset, length)
+
+
+class FileSource:
+    """Ranged reads of one file on disk, for instances on their way into the store."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.size_bytes = path.stat().st_size
+
+    def read(self, offset: int, length: int) -> bytes:
+        """At most `length` bytes from `offset`."""
+        with self._path.open("rb") as file:
+            file.seek(offset)
+            return file.read(length)

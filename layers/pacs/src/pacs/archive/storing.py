@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pacs.archive.keys import InstancePath
+from pacs.archive.source import FileSource
 from pacs.dicom.header import read_header
-from pacs.dicom.source import ByteSource, BytesSource, FileSource
-from pacs.dicom.uids import require_uid
+from pacs.dicom.source import ByteSource, BytesSource
 from pacs.errors import InvalidInstance, PacsError
 from pacs.people.scope import Scope
 from pacs.ports import Outcome, Services
@@ -45,12 +45,11 @@ def store_instance(
     try:
         source: ByteSource = FileSource(body) if isinstance(body, Path) else BytesSource(body)
         header = read_header(source)
-        dataset = header.dataset
         uids = (
-            str(dataset.get("SOPClassUID", "")),
-            require_uid(str(dataset.get("StudyInstanceUID", "")), "StudyInstanceUID"),
-            require_uid(str(dataset.get("SeriesInstanceUID", "")), "SeriesInstanceUID"),
-            require_uid(str(dataset.get("SOPInstanceUID", "")), "SOPInstanceUID"),
+            header.sop_class_uid,
+            header.study_instance_uid,
+            header.series_instance_uid,
+            header.sop_instance_uid,
         )
         if study is not None and uids[1] != study:
             raise InvalidInstance("the instance belongs to another study than the URL", field="StudyInstanceUID")

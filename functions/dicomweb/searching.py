@@ -1,0 +1,61 @@
+"""QIDO-RS at all levels and nestings. Source: PS3.18 §10.6."""
+
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Request, Response
+from pacs.archive.search import search
+from pacs.bootstrap import services
+from pacs.dicom.attributes import Level
+from pacs.dicomweb.query import parse_query
+from pacs.entry.http import CurrentScope
+from pacs.people.scope import Scope
+
+router = APIRouter(prefix="/dicomweb")
+DICOM_JSON = "application/dicom+json"
+
+
+def answer(request: Request, scope: Scope, level: Level, **fixed: str) -> Response:
+    """One search: the query string narrowed by the UIDs of the path. Nothing found is 200 with an empty array."""
+    query = parse_query(level, request.query_params.multi_items(), fixed)
+    items: list[dict[str, Any]] = search(services().database, scope, query, origin=services().settings.origin)
+    headers = {"Cache-Control": "private, no-cache"}
+    if query.warnings:
+        headers["Warning"] = ", ".join(f'299 bulut-pacs: "{warning}"' for warning in query.warnings)
+    return Response(orjson.dumps(items), headers=headers, media_type=DICOM_JSON)
+
+
+@router.get("/studies")
+async def search_studies(request: Request, scope: CurrentScope) -> Response:
+    """Studies that match."""
+    return answer(request, scope, "study")
+
+
+@router.get("/series")
+async def search_series(request: Request, scope: CurrentScope) -> Response:
+    """Series of any study."""
+    return answer(request, scope, "series")
+
+
+@router.get("/instances")
+async def search_instances(request: Request, scope: CurrentScope) -> Response:
+    """Instances of any study."""
+    return answer(request, scope, "instance")
+
+
+@router.get("/studies/{study}/series")
+async def search_study_series(request: Request, scope: CurrentScope, study: str) -> Response:
+    """Series of one study."""
+    return answer(request, scope, "series", StudyInstanceUID=study)
+
+
+@router.get("/studies/{study}/instances")
+async def search_study_instances(request: Request, scope: CurrentScope, study: str) -> Response:
+    """Instances of one study."""
+    return answer(request, scope, "instance", StudyInstanceUID=study)
+
+
+@router.get("/studies/{study}/series/{series}/instances")
+async def search_series_instances(request: Request, scope: CurrentScope, study: str, series: str) -> Response:
+    """Instances of one series."""
+    return answer(request, scope, "instance", StudyInstanceUID=study, SeriesInstanceUID=series)

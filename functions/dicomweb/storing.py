@@ -1,0 +1,27 @@
+"""STOW-RS. Source: PS3.18 §10.5."""
+
+from fastapi import APIRouter, Request, Response
+from pacs.bootstrap import services
+from pacs.entry.http import CurrentScope
+from pacs.entry.stow import store_request
+from pacs.people.scope import Scope
+
+router = APIRouter(prefix="/dicomweb")
+
+
+async def store(request: Request, scope: Scope, study: str | None) -> Response:
+    """Store every instance of a request's body and tell of each."""
+    scope.require_role("admin", "centre", "technician", "radiologist", "individual", "launch")
+    return store_request(services(), scope, request, await request.body(), study)
+
+
+@router.post("/studies")
+async def store_instances(request: Request, scope: CurrentScope) -> Response:
+    """Store instances of any studies."""
+    return await store(request, scope, None)
+
+
+@router.post("/studies/{study}")
+async def store_study_instances(request: Request, scope: CurrentScope, study: str) -> Response:
+    """Store instances of one study; those of others fail."""
+    return await store(request, scope, study)

@@ -1,0 +1,130 @@
+"""WADO-RS answers that negotiate: instances, frames, pictures. Used by functions/dicomweb and functions/frames.
+
+Source: PS3.18 §8.7.3, §10.4.
+"""
+
+from collections.abc import Iterator
+
+from fastapi import Request, Response
+
+from pacs.archive.frames import EXPLICIT_LITTLE_ENDIAN, Frame, FrameReader, make_frame, parse_frame_list
+from pacs.archive.lookup import Instance, Level, find_instance, find_instances
+from pacs.archive.rendering import Look, render_frame, retrieve_document, stored_video
+from pacs.archive.retrieve import retrieve_instance
+from pacs.dicomweb.media import MediaRange, Offer, choose, parse_accept
+from pacs.dicomweb.multipart import Part
+from pacs.dicomweb.viewport import parse_viewport, parse_window
+from pacs.entry.answers import carried, multipart, ranged
+from pacs.errors import BadRequest
+from pacs.people.scope import Scope
+from pacs.ports import Services
+
+DICOM = "application/dicom"
+OCTETS = "application/octet-stream"
+VIDEO = "video/mp4"
+IMAGES = {"image/jpeg": "jpeg", "image/png": "png"}
+# Source: PS3.18 Table 8.7.3-5.
+MEDIA_TYPES = {
+    "1.2.840.10008.1.2.4.50": "image/jpeg",
+    "1.2.840.10008.1.2.4.51": "image/jpeg",
+    "1.2.840.10008.1.2.4.57": "image/jpeg",
+    "1.2.840.10008.1.2.4.70": "image/jpeg",
+    "1.2.840.10008.1.2.4.80": "image/jls",
+    "1.2.840.10008.1.2.4.81": "image/jls",
+    "1.2.840.10008.1.2.4.90": "image/jp2",
+    "1.2.840.10008.1.2.4.91": "image/jp2",
+    "1.2.840.10008.1.2.4.201": "image/jphc",
+    "1.2.840.10008.1.2.4.202": "image/jphc",
+    "1.2.840.10008.1.2.4.203": "image/jphc",
+    "1.2.840.10008.1.2.5": "image/dicom-rle",
+}
+
+
+def accepted(request: Request) -> tuple[MediaRange, ...]:
+    return parse_accept(request.headers.getlist("accept"), request.query_params.getlist("accept"))
+
+
+def retrieve_answer(services: Services, scope: Scope, request: Request, level: Level) -> Response:
+    """The instances of a level as they were received; one alone also as a single part, with Range."""
+    instances = find_instances(services.database, scope, level)
+    syntaxes = {each.transfer_syntax_uid for each in instances}
+    syntax = syntaxes.pop() if len(syntaxes) == 1 else ""
+    offers = [Offer(DICOM, multipart=True, transfer_syntax=syntax)]
+    if level.instance is not None:
+        offers.insert(0, Offer(DICOM, transfer_syntax=syntax))
+    if choose(accepted(request), offers).multipart:
+        return multipart(services, request, dicom_parts(services, instances), DICOM)
+    one = instances[0]
+    return ranged(services, request, services.originals, one.object_key, one.size_bytes, DICOM, one.sha256)
+
+
+def dicom_parts(services: Services, instances: list[Instance]) -> Iterator[Part]:
+    for each in instances:
+        content_type = f"{DICOM}; transfer-syntax={each.transfer_syntax_uid}"
+        yield Part(retrieve_instance(services, each), content_type)
+
+
+def frames_answer(services: Services, scope: Scope, request: Request, level: Level, frame_list: str) -> Response:
+    """One frame, ready made when it can be, or a list of frames. Single part when one is asked for so."""
+    numbers = parse_frame_list(frame_list)
+    instance = find_instance(services.database, scope, level)
+    reader = FrameReader(services, instance)
+    first = reader.sendable(numbers[0])
+    offer = choose(accepted(request), frame_offers(first.transfer_syntax_uid, single=len(numbers) == 1))
+    plain = offer.media_type == OCTETS and offer.transfer_syntax == first.transfer_syntax_uid
+    if plain and offer.multipart and len(numbers) == 1:
+        body, content_type = make_frame(services, instance, reader, numbers[0])
+        return carried(services, request, body, content_type)
+    frames = (convert(reader, number, offer.transfer_syntax) for number in numbers)
+    content_type = f"{offer.media_type}; transfer-syntax={offer.transfer_syntax}"
+    if not offer.multipart:
+        return carried(services, request, next(frames).body, content_type)
+    return multipart(services, request, (Part(each.body, content_type) for each in frames), offer.media_type)
+
+
+def frame_offers(syntax: str, *, single: bool) -> list[Offer]:
+    """What frames can be sent as: as they are, under the name of their codec, decoded."""
+    offers = [Offer(OCTETS, multipart=True, transfer_syntax=syntax)]
+    if syntax in MEDIA_TYPES:
+        offers.append(Offer(MEDIA_TYPES[syntax], multipart=True, transfer_syntax=syntax))
+    if syntax != EXPLICIT_LITTLE_ENDIAN:
+        offers.append(Offer(OCTETS, multipart=True, transfer_syntax=EXPLICIT_LITTLE_ENDIAN))
+    if single:
+        offers += [Offer(each.media_type, transfer_syntax=each.transfer_syntax) for each in list(offers)]
+    return offers
+
+
+def convert(reader: FrameReader, frame_number: int, syntax: str) -> Frame:
+    frame = reader.sendable(frame_number)
+    return frame if frame.transfer_syntax_uid == syntax else reader.decoded(frame_number)
+
+
+def rendered_answer(services: Services, scope: Scope, request: Request, level: Level, frame_list: str = "") -> Response:
+    """A picture of a level's middle instance or of one frame; PDF and video are sent as they are."""
+    instances = find_instances(services.database, scope, level)
+    instance = instances[len(instances) // 2]
+    if (document := retrieve_document(services, instance)) is not None:
+        return carried(services, request, document.body, document.content_type, etag=instance.sha256)
+    if (key := stored_video(services, instance)) is not None:
+        size = services.derived.head(key).size_bytes
+        return ranged(services, request, services.derived, key, size, VIDEO, instance.sha256)
+    numbers = parse_frame_list(frame_list) if frame_list else [(instance.frame_table.number_of_frames + 1) // 2]
+    if len(numbers) != 1:
+        raise BadRequest("one frame at a time is rendered", field="frames")
+    media_type = choose(accepted(request), [Offer(each) for each in IMAGES]).media_type
+    picture = render_frame(services, instance, numbers[0], look(request, IMAGES[media_type]))
+    return carried(services, request, picture, media_type)
+
+
+def look(request: Request, format: str) -> Look:
+    """How the query string wants a picture. Raises BadRequest, naming the parameter. Source: PS3.18 §8.3.5."""
+    query = request.query_params
+    quality = query.get("quality", "90")
+    if not (quality.isascii() and quality.isdigit() and 1 <= int(quality) <= 100):
+        raise BadRequest("quality must be a number from 1 to 100", field="quality")
+    return Look(
+        window=parse_window(query["window"]) if "window" in query else None,
+        size=parse_viewport(query["viewport"]) if "viewport" in query else None,
+        format=format,
+        quality=int(quality),
+    )
