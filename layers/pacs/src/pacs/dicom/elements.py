@@ -114,10 +114,10 @@ class Parser:
         self.pixel_data: PixelData | None = None
         self._count = 0
 
-    def read_root(self, item: Item, position: int, stop_at: int = 0xFFFFFFFF) -> int:
-        """Fill the root up to pixel data, the end, or a tag from `stop_at` on; returns where that is."""
+    def read_root(self, item: Item, position: int, group: int | None = None) -> int:
+        """Fill the root up to pixel data, the end, or where another than this group begins; returns where that is."""
         item.implicit = self._looks_implicit(position, item.implicit)
-        return self._read_elements(item, position, None, 0, stop_at)
+        return self._read_elements(item, position, None, 0, group)
 
     def _looks_implicit(self, position: int, assumed: bool) -> bool:
         """Some write explicit VR where they say implicit, and the other way round; letters tell."""
@@ -148,7 +148,7 @@ class Parser:
         tag = group << 16 | number
         return tag, implicit_vr(item, tag), length, position + 8
 
-    def _read_elements(self, item: Item, position: int, end: int | None, depth: int, stop_at: int) -> int:
+    def _read_elements(self, item: Item, position: int, end: int | None, depth: int, group: int | None) -> int:
         elements = item.elements
         while end is None or position < end:
             tag, vr, length, offset = self._head(item, position)
@@ -156,7 +156,7 @@ class Parser:
                 if depth:
                     raise truncated()
                 break
-            if tag >= stop_at or (tag == 0 and length == 0 and not depth):  # zeros pad some files
+            if (group is not None and tag >> 16 != group) or (tag == 0 and length == 0 and not depth):
                 break
             if tag >> 16 == 0xFFFE and tag != ITEM:
                 if depth:
@@ -233,7 +233,7 @@ class Parser:
             implicit = parent.implicit or self._looks_implicit(position, assumed=False)
             item = Item(implicit, parent.little_endian, parent)
             item_end = None if length == UNDEFINED else position + length
-            position = self._read_elements(item, position, item_end, depth, UNDEFINED)
+            position = self._read_elements(item, position, item_end, depth, None)
             items.append(item)
             self._count_one()
         element.length = position - element.offset if end is None else element.length

@@ -136,7 +136,10 @@ def inflate(part10: bytes, limit_bytes: int) -> bytes:
     """
     source = BytesSource(part10)
     _, position = _read_meta(RangedFile(source, limit_bytes=HEADER_LIMIT_BYTES))
-    return InflatedSource(source, position, limit_bytes).read(0, limit_bytes + 1)
+    inflated = InflatedSource(source, position, limit_bytes).read(0, limit_bytes + 1)
+    if len(inflated) > limit_bytes:
+        raise InvalidInstance(f"the object inflates to more than {limit_bytes} bytes")
+    return inflated
 
 
 def _read_meta(file: RangedFile) -> tuple[Item, int]:
@@ -148,11 +151,11 @@ def _read_meta(file: RangedFile) -> tuple[Item, int]:
         position = 4
     meta = Item(implicit=False, little_endian=True)
     if file.read_at(position, 2) == b"\x02\x00":
-        position = Parser(file).read_root(meta, position, stop_at=0x00030000)
+        position = Parser(file).read_root(meta, position, group=2)
     elif position == 0 and not _plainly_dicom(file):
         raise InvalidInstance("this is no DICOM object")
     if file.read_at(position, 2) == b"\0\0":  # a command set that some receivers leave before the dataset
-        position = Parser(file).read_root(Item(implicit=True, little_endian=True), position, stop_at=0x00010000)
+        position = Parser(file).read_root(Item(implicit=True, little_endian=True), position, group=0)
     return meta, position
 
 
