@@ -7,6 +7,7 @@
   'use strict';
 
   window.PUBLIC_URL = '/ohif-viewer/';
+  console.time('scriptToView'); // OHIF ends this timer
   window.browserImportFunction = path => import(path);
 
   const LANGUAGE_KEY = 'i18nextLng';

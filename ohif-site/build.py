@@ -68,13 +68,13 @@ class Patch:
 
 
 def patches() -> tuple[Patch, ...]:
-    """The prefix wherever it is baked in, and the Turkish words that OHIF lacks (its own win)."""
+    """The prefix wherever it is baked in, and Turkish where OHIF has none or a wrong word."""
     microscopy = "dicom-microscopy-viewer/dicomMicroscopyViewer.min.js"
     after_turkish = ";// CONCATENATED MODULE: ../../i18n/src/locales/ar/AboutModal.json"
     words = json.loads((SITE / "turkish.json").read_text(encoding="utf-8"))
     merge = (
         f"\nfor (const [name, words] of Object.entries({json.dumps(words, ensure_ascii=False)}))"
-        " tr_TR['tr-TR'][name] = { ...words, ...tr_TR['tr-TR'][name] };\n"
+        " tr_TR['tr-TR'][name] = { ...tr_TR['tr-TR'][name], ...words };\n"
     )
     return (
         Patch("*.js", '__webpack_require__.p = "/";', f'__webpack_require__.p = "{PREFIX}";', 8),

@@ -38,6 +38,8 @@ def viewer_options(*, privacy: bool) -> dict[str, Any]:
         "groupEnabledModesFirst": True,
         "maxNumberOfWebWorkers": 3,
         "maxNumRequests": {"interaction": 100, "thumbnail": 5, "prefetch": 25},
+        # OHIF's notice of investigational use: shown, and once confirmed not again for a year.
+        "investigationalUseDialog": {"option": "configure", "days": 365},
         "showPatientInfo": "disabled" if privacy else "visible",
     }
 
