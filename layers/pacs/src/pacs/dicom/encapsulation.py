@@ -44,7 +44,7 @@ def locate_fragments(source: ByteSource, header: Header, number_of_frames: int |
     fragments = walker.fragments(first)
     if len(fragments) < 2:
         raise UndecodablePixels("the pixel data ends before its first frame does")
-    return _group(walker, fragments, 1 if video else number_of_frames or 1)
+    return _group(walker, fragments, 1 if video else number_of_frames)
 
 
 def _basic_offsets(walker: "_Walker", offset: int, length: int) -> tuple[int, ...]:
@@ -60,14 +60,16 @@ def _extended_offsets(walker: "_Walker", header: Header) -> tuple[int, ...]:
     return unpack(f"<{len(content) // 8}Q", content[: len(content) // 8 * 8])
 
 
-def _group(walker: "_Walker", fragments: list[int], number_of_frames: int) -> list[int]:
+def _group(walker: "_Walker", fragments: list[int], number_of_frames: int | None) -> list[int]:
     """Which of the fragments begin a frame, when no table tells. `fragments` ends with the end of the last."""
     count = len(fragments) - 1
     if number_of_frames == 1:
         return [fragments[0], fragments[-1]]
-    if count <= number_of_frames:
+    if number_of_frames is not None and count <= number_of_frames:
         return fragments
     starts = [each for each in fragments[1:-1] if walker.begins_codestream(each)]
+    if number_of_frames is None:
+        return [fragments[0], *starts, fragments[-1]]
     if len(starts) + 1 < number_of_frames:
         raise UndecodablePixels("the frames cannot be told apart: there is no offset table")
     return [fragments[0], *starts, fragments[-1]][: number_of_frames + 1]

@@ -110,8 +110,7 @@ def locate_frames(source: ByteSource, header: Header) -> FrameTable:
     pixels = header.pixel_data
     if pixels is None:
         return FrameTable(header.transfer_syntax_uid)
-    announced = header.root.integer(NUMBER_OF_FRAMES)
-    number_of_frames = announced if announced and 0 < announced <= MOST_FRAMES else None
+    number_of_frames = _announced(header)
     if pixels.length is None:
         starts = locate_fragments(source, header, number_of_frames)
         return FrameTable(header.transfer_syntax_uid, "encapsulated", len(starts) - 1, starts=tuple(starts))
@@ -120,9 +119,17 @@ def locate_frames(source: ByteSource, header: Header) -> FrameTable:
     whole = available * 8 // frame_bits
     if not whole:
         raise UndecodablePixels("the pixel data is shorter than one frame")
-    count = min(number_of_frames or 1, whole)
+    count = min(number_of_frames or whole, whole, MOST_FRAMES)
     kind: Kind = "inflated" if header.deflated else "native"
     return FrameTable(header.transfer_syntax_uid, kind, count, pixels.offset, frame_bits)
+
+
+def _announced(header: Header) -> int | None:
+    """How many frames the dataset says there are: one when it does not say, None when it says nonsense."""
+    if not header.root.text(NUMBER_OF_FRAMES):
+        return 1
+    number = header.root.integer(NUMBER_OF_FRAMES)
+    return number if number and 0 < number <= MOST_FRAMES else None
 
 
 def _frame_bits(header: Header, number_of_frames: int, length: int) -> int:
@@ -148,6 +155,6 @@ def _join_fragments(raw: bytes) -> bytes:
         end = position + 8 + int.from_bytes(raw[position + 4 : position + 8], "little")
         fragments.append(raw[position + 8 : end])
         position = end
-    if position != len(raw):
+    if position != len(raw) or not fragments:
         raise UndecodablePixels("the frame is not where the index says")
     return fragments[0] if len(fragments) == 1 else b"".join(fragments)

@@ -95,7 +95,7 @@ class RangedFile:
                 self._start, self._block = start, block
                 return
         end = self._start + len(self._block)
-        forwards = self._start <= offset <= end
+        forwards = self._start <= offset <= end + self._next_block
         if not forwards:
             self._keep_current()
             self._next_block = self._first_block
