@@ -1,0 +1,283 @@
+"""What does a frame look like? Called by archive.rendering, for rendered frames and thumbnails.
+
+numpy and Pillow are imported when a picture is made, not before.
+
+Source: PS3.3 §C.11 and §C.7.6.3.1.5, PS3.18 §8.3.5
+"""
+
+import io
+from typing import TYPE_CHECKING, Any, Literal
+
+from pacs.dicom.transcode import whole
+from pacs.errors import BadRequest, UndecodablePixels
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+    from pydicom.dataset import Dataset
+
+    Values = NDArray[Any]  # floats
+    Pixels = NDArray[Any]
+    Bytes8 = NDArray[np.uint8]
+
+Window = tuple[float, float, str]  # center, width, function
+Format = Literal["jpeg", "png"]
+
+FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
+MAX_SIDE_PX = 16384
+COLOURS = ("Red", "Green", "Blue")
+
+
+def render(
+    pixels: "Pixels",
+    dataset: "Dataset",
+    *,
+    window: Window | None = None,
+    size: tuple[int, int] | None = None,
+    format: Format = "jpeg",
+    quality: int = 90,
+    frame_number: int = 1,
+) -> bytes:
+    """A picture of one decoded frame (see `transcode.decode_frame`: several samples are RGB), 8 bits a sample.
+
+    `window` overrides what the header says; without either, all values are shown. `size`: width and height in pixels
+    into which the picture is fitted, its aspect kept. Raises BadRequest for a window, size or quality that cannot be
+    meant, UndecodablePixels for pixels that this header does not describe.
+    """
+    check(window, size, format, quality)
+    if pixels.ndim == 3:
+        picture = colours(pixels, whole(dataset, "BitsStored", pixels.dtype.itemsize * 8))
+    elif pixels.ndim == 2 and dataset.get("PhotometricInterpretation") == "PALETTE COLOR":
+        picture = palette_colours(pixels, dataset)
+    elif pixels.ndim == 2:
+        picture = greys(pixels, dataset, window, frame_number)
+    else:
+        raise UndecodablePixels("a frame must have two dimensions, or three with its samples")
+    return encode(picture, size, format, quality)
+
+
+def check(window: Window | None, size: tuple[int, int] | None, format: str, quality: int) -> None:
+    if window and not (window[2].upper() in FUNCTIONS and usable(window)):
+        raise BadRequest("the window must be a center, a width of at least 1, and a function", field="window")
+    if size and not all(0 < side <= MAX_SIDE_PX for side in size):
+        raise BadRequest(f"width and height must be between 1 and {MAX_SIDE_PX} pixels", field="viewport")
+    if format not in ("jpeg", "png"):
+        raise BadRequest("the format must be jpeg or png", field="accept")
+    if not 1 <= quality <= 100:
+        raise BadRequest("the quality must be between 1 and 100", field="quality")
+
+
+def usable(window: Window) -> bool:
+    """Whether a width is one that its function can work with, and both numbers are finite."""
+    center, width, function = window
+    least = 1.0 if function.upper() == "LINEAR" else 1e-9
+    return abs(center) < float("inf") and least <= width < float("inf")
+
+
+def greys(pixels: "Pixels", dataset: "Dataset", window: Window | None, frame_number: int) -> "Bytes8":
+    """Stored values through modality, value of interest and presentation, in this order."""
+    values = modality(pixels, dataset, frame_number)
+    table = dataset.get("VOILUTSequence")
+    if window is None and table:
+        shown = table_greys(values, table[0])
+    else:
+        found = window or header_window(dataset, frame_number)
+        shown = windowed(values, found) if found else stretched(values, pixels, dataset)
+    if dataset.get("PhotometricInterpretation") == "MONOCHROME1":
+        shown = 1.0 - shown
+    return to_bytes(shown)
+
+
+def modality(pixels: "Pixels", dataset: "Dataset", frame_number: int) -> "Values":
+    """Stored values as what the modality measured. Source: PS3.3 §C.11.1"""
+    import numpy as np
+
+    values: Values = pixels.astype(np.float32 if pixels.dtype.itemsize <= 2 else np.float64)
+    table = dataset.get("ModalityLUTSequence")
+    if table:
+        return looked_up(values, table[0])[0].astype(values.dtype)
+    item = macro(dataset, "PixelValueTransformationSequence", frame_number)
+    slope, intercept = number(item, "RescaleSlope"), number(item, "RescaleIntercept")
+    if slope:
+        values *= slope
+    if intercept:
+        values += intercept
+    return values
+
+
+def header_window(dataset: "Dataset", frame_number: int) -> Window | None:
+    """The first window of the header that can be worked with."""
+    item = macro(dataset, "FrameVOILUTSequence", frame_number)
+    center, width = number(item, "WindowCenter"), number(item, "WindowWidth")
+    function = str(item.get("VOILUTFunction") or "LINEAR").upper()
+    if center is None or width is None:
+        return None
+    window = (center, width, function if function in FUNCTIONS else "LINEAR")
+    return window if usable(window) else None
+
+
+def windowed(values: "Values", window: Window) -> "Values":
+    """Values as greys between 0 and 1. Source: PS3.3 §C.11.2.1.2 and §C.11.2.1.3"""
+    import numpy as np
+
+    center, width, function = window[0], window[1], window[2].upper()
+    if function == "SIGMOID":
+        exponent = np.clip(-4.0 * (values - center) / width, -80, 80)
+        shown: Values = 1.0 / (1.0 + np.exp(exponent))
+        return shown
+    if function == "LINEAR":
+        center, width = center - 0.5, width - 1
+    if width == 0:
+        return (values > center).astype(values.dtype)
+    return np.clip((values - center) / width + 0.5, 0, 1)
+
+
+def stretched(values: "Values", pixels: "Pixels", dataset: "Dataset") -> "Values":
+    """Values from the least to the greatest, as greys between 0 and 1; padding and infinities do not count."""
+    import numpy as np
+
+    if whole(dataset, "BitsStored", 16) == 1:
+        return values
+    counted = np.isfinite(values)
+    padding = number(dataset, "PixelPaddingValue")
+    if padding is not None:
+        limit = number(dataset, "PixelPaddingRangeLimit")
+        first, last = sorted((padding, padding if limit is None else limit))
+        counted &= (pixels < first) | (pixels > last)
+    if not counted.any():
+        return np.zeros_like(values)
+    least, greatest = values[counted].min(), values[counted].max()
+    shown: Values = np.clip((values - least) / ((greatest - least) or 1), 0, 1)
+    return shown
+
+
+def table_greys(values: "Values", item: "Dataset") -> "Values":
+    shown, bits = looked_up(values, item)
+    greys: Values = shown.astype(values.dtype) / (2**bits - 1)
+    return greys
+
+
+def looked_up(values: "Values", item: "Dataset") -> tuple["Pixels", int]:
+    """Values through the lookup table of an item, and how many bits its entries have."""
+    return through_table(values, item.get("LUTDescriptor"), item.get("LUTData"), signed=bool(values.min() < 0))
+
+
+def through_table(values: "Pixels", descriptor: object, data: object, *, signed: bool) -> tuple["Pixels", int]:
+    """Each value as the entry of a table; those below and above get the first and the last one.
+
+    Entries: 16-bit numbers, or bytes when there is only one byte for each. Source: PS3.3 §C.11.1.1
+    """
+    import numpy as np
+
+    numbers = np.frombuffer(descriptor, "<u2") if isinstance(descriptor, bytes) else descriptor
+    try:
+        entries, first, bits = (int(each) for each in numbers)  # type: ignore[attr-defined]
+    except (TypeError, ValueError) as error:
+        raise UndecodablePixels("a lookup table has no descriptor", field="LUTDescriptor") from error
+    entries = entries or 65536
+    if isinstance(data, bytes):
+        table: Pixels = np.frombuffer(data, np.uint8 if len(data) < 2 * entries else "<u2")
+    else:
+        table = np.atleast_1d(np.asarray([] if data is None else data, np.uint16))
+    if len(table) == 0:
+        raise UndecodablePixels("a lookup table has no entries in the header", field="LUTData")
+    if signed and first > 32767:
+        first -= 65536
+    at = np.nan_to_num(np.asarray(values, np.float64)) - first
+    found = table[np.clip(at, 0, min(entries, len(table)) - 1).astype(np.intp)]
+    return found, 8 if bits <= 8 or int(table.max()) < 256 else bits
+
+
+def palette_colours(pixels: "Pixels", dataset: "Dataset") -> "Bytes8":
+    """Indices as the colours of the palette. Source: PS3.3 §C.7.6.3.1.5 and §C.7.9"""
+    import numpy as np
+
+    if "SegmentedRedPaletteColorLookupTableData" in dataset:
+        return segmented_colours(pixels, dataset)
+    signed = bool(whole(dataset, "PixelRepresentation", 0))
+    planes = []
+    for colour in COLOURS:
+        name = f"{colour}PaletteColorLookupTable"
+        descriptor, data = dataset.get(f"{name}Descriptor"), dataset.get(f"{name}Data")
+        planes.append(through_table(pixels, descriptor, data, signed=signed))
+    bits = max(depth for _, depth in planes)
+    return to_bytes(np.stack([plane for plane, _ in planes], axis=-1) / np.float32(2**bits - 1))
+
+
+def segmented_colours(pixels: "Pixels", dataset: "Dataset") -> "Bytes8":
+    import numpy as np
+    from pydicom.pixels.processing import apply_color_lut
+
+    try:
+        rgb = apply_color_lut(pixels, dataset)[..., :3]
+    except Exception as error:
+        raise UndecodablePixels("the segmented palette cannot be read") from error
+    return to_bytes(rgb / np.float32(np.iinfo(rgb.dtype).max))
+
+
+def colours(pixels: "Pixels", bits_stored: int) -> "Bytes8":
+    import numpy as np
+
+    if pixels.shape[2] != 3:
+        raise UndecodablePixels("only pixels of one or three samples can be drawn", field="SamplesPerPixel")
+    if pixels.dtype == np.uint8:
+        return pixels.astype(np.uint8, copy=False)
+    return to_bytes(np.clip(pixels / np.float32(2**bits_stored - 1), 0, 1))
+
+
+def to_bytes(shown: "Values") -> "Bytes8":
+    """Greys or colours between 0 and 1 as bytes; what is no number is black."""
+    import numpy as np
+
+    return (np.nan_to_num(shown) * 255 + 0.5).astype(np.uint8)
+
+
+def encode(picture: "Bytes8", size: tuple[int, int] | None, format: Format, quality: int) -> bytes:
+    import numpy as np
+    from PIL import Image
+
+    image = Image.fromarray(np.ascontiguousarray(picture))
+    if size:
+        image = fitted(image, size)
+    out = io.BytesIO()
+    if format == "png":
+        image.save(out, "PNG", compress_level=3)
+    else:
+        image.save(out, "JPEG", quality=quality)
+    return out.getvalue()
+
+
+def fitted(image: "Image", size: tuple[int, int]) -> "Image":
+    """As large as fits into width and height, with the same aspect. Source: PS3.18 §8.3.5.1.3"""
+    from PIL.Image import Resampling
+
+    scale = min(size[0] / image.width, size[1] / image.height)
+    fit = (max(round(image.width * scale), 1), max(round(image.height * scale), 1))
+    return image if fit == image.size else image.resize(fit, Resampling.BICUBIC, reducing_gap=2.0)
+
+
+def macro(dataset: "Dataset", keyword: str, frame_number: int) -> "Dataset":
+    """Where the attributes of a functional group stand: for this frame, for all frames, or in the dataset itself.
+
+    Source: PS3.3 §C.7.6.16
+    """
+    frames = dataset.get("PerFrameFunctionalGroupsSequence") or []
+    groups = [*frames[frame_number - 1 : frame_number], *(dataset.get("SharedFunctionalGroupsSequence") or [])]
+    for group in groups:
+        if group.get(keyword):
+            item: Dataset = group.get(keyword)[0]
+            return item
+    return dataset
+
+
+def number(item: "Dataset", keyword: str) -> float | None:
+    """The first value of an attribute, None when there is none or it is no finite number."""
+    value = item.get(keyword)
+    if value is not None and not isinstance(value, (str, int, float)):
+        value = value[0] if len(value) else None
+    try:
+        found = float(value) if value is not None else float("nan")
+    except ValueError:
+        return None
+    return found if abs(found) < float("inf") else None

@@ -1,0 +1,158 @@
+"""What is in a frame, and can viewers decode it themselves? Called by archive (frames, deriving, rendering).
+
+pydicom's decoders and numpy are imported when something must be decoded, not before.
+
+Source: PS3.5 §8 and §A.4
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from pacs.errors import UndecodablePixels
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from pydicom.dataset import Dataset
+
+    Pixels = NDArray[Any]
+
+PREFIX = "1.2.840.10008.1.2"
+NATIVE = frozenset((PREFIX, f"{PREFIX}.1", f"{PREFIX}.1.99", f"{PREFIX}.2"))
+RLE = f"{PREFIX}.5"
+JPEG_2000 = frozenset(f"{PREFIX}.4.{number}" for number in (90, 91, 92, 93, 201, 202, 203))
+# What Cornerstone3D draws as it is stored; anything else that has frames is transcoded for it.
+DRAWN = NATIVE | {RLE} | {f"{PREFIX}.4.{each}" for each in (50, 51, 57, 70, 80, 81, 90, 91, 201, 202, 203)}
+# Video is played, never cut into frames.
+VIDEO = frozenset([f"{PREFIX}.4.10{number}" for number in range(9)] + [f"{PREFIX}.4.10{n}.1" for n in range(2, 7)])
+# Retired processes and the second part of JPEG 2000 are read by the decoder of a syntax that pydicom knows; the
+# codestream itself says which process it is.
+LOSSY_JPEG, LOSSLESS_JPEG = f"{PREFIX}.4.51", f"{PREFIX}.4.57"
+DECODED_AS = {
+    f"{PREFIX}.4.92": f"{PREFIX}.4.90",
+    f"{PREFIX}.4.93": f"{PREFIX}.4.91",
+    **{f"{PREFIX}.4.{number}": LOSSY_JPEG for number in (52, 53, 54, 55, 56, 59, 60, 61, 62, 63, 64)},
+    **{f"{PREFIX}.4.{number}": LOSSLESS_JPEG for number in (58, 65, 66)},
+}
+MAX_FRAME_BYTES = 1 << 30
+REASON_CHARACTERS = 300
+
+
+def needs_transcoding(dataset: "Dataset", transfer_syntax_uid: str, frame: bytes = b"") -> bool:
+    """Whether viewers would fail on the frames of an image, or draw them wrongly.
+
+    `frame`: one stored frame; without it, JPEG 2000 whose signedness is not that of the header goes unnoticed.
+    """
+    if "Rows" not in dataset or transfer_syntax_uid in VIDEO:
+        return False
+    if transfer_syntax_uid not in DRAWN:
+        return True
+    if transfer_syntax_uid in NATIVE:
+        return str(dataset.get("PhotometricInterpretation", "")).endswith(("_422", "_420"))
+    samples, bits = whole(dataset, "SamplesPerPixel", 1), whole(dataset, "BitsAllocated", 8)
+    if transfer_syntax_uid == RLE:
+        return bits > 16 or (bits == 16 and samples > 1)
+    if transfer_syntax_uid in JPEG_2000 and samples == 1 and frame:
+        return contradicts(dataset, frame)
+    return False
+
+
+def contradicts(dataset: "Dataset", codestream: bytes) -> bool:
+    """Whether a JPEG 2000 codestream says signed where the header says unsigned, or the other way round."""
+    from pydicom.pixels.utils import get_j2k_parameters
+
+    signed = get_j2k_parameters(codestream).get("is_signed")
+    return signed is not None and signed != bool(whole(dataset, "PixelRepresentation", 0))
+
+
+def decode_frame(frame: bytes, dataset: "Dataset", transfer_syntax_uid: str) -> "Pixels":
+    """The samples of one frame, as stored values of the dtype that the header says.
+
+    Shape (rows, columns), or (rows, columns, samples) of RGB when there are several samples. `frame` is in the stored
+    syntax, without item headers; frames of one bit begin at a byte, those of the deflated syntax are inflated.
+    Raises UndecodablePixels with the codec's reason.
+    """
+    import warnings
+
+    from pydicom.encaps import encapsulate
+    from pydicom.pixels.decoders.base import get_decoder
+
+    options = pixel_options(dataset, transfer_syntax_uid)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            decoder = get_decoder(DECODED_AS.get(transfer_syntax_uid, transfer_syntax_uid))
+            source = frame if decoder.is_native else encapsulate([frame])
+            return decoder.as_array(source, index=0, **options)[0]
+    except Exception as error:
+        reason = " ".join(str(error).split())[:REASON_CHARACTERS]
+        raise UndecodablePixels(f"{transfer_syntax_uid} cannot be decoded: {reason}") from error
+
+
+def to_explicit_little_endian(
+    frame: bytes, dataset: "Dataset", transfer_syntax_uid: str
+) -> tuple[bytes, dict[str, str | int]]:
+    """One frame in Explicit VR Little Endian, and the attributes of the header that it changes.
+
+    Raises UndecodablePixels.
+    """
+    pixels = decode_frame(frame, dataset, transfer_syntax_uid)
+    return pixels.astype(pixels.dtype.newbyteorder("<"), copy=False).tobytes(), explicit_attributes(dataset)
+
+
+def explicit_attributes(dataset: "Dataset") -> dict[str, str | int]:
+    """What the header of a transcoded image must say otherwise, by keyword. It can be told without decoding."""
+    after: dict[str, str | int] = {}
+    if whole(dataset, "SamplesPerPixel", 1) > 1:
+        after |= {"PhotometricInterpretation": "RGB", "PlanarConfiguration": 0}
+    if whole(dataset, "BitsAllocated", 8) == 1:
+        after |= {"BitsAllocated": 8, "BitsStored": 8, "HighBit": 7}
+    return {keyword: value for keyword, value in after.items() if dataset.get(keyword) != value}
+
+
+def pixel_options(dataset: "Dataset", transfer_syntax_uid: str) -> dict[str, Any]:
+    """The Image Pixel module for one frame, as pydicom's decoders want it. Raises UndecodablePixels."""
+    samples, bits = whole(dataset, "SamplesPerPixel", 1), whole(dataset, "BitsAllocated")
+    rows, columns = whole(dataset, "Rows"), whole(dataset, "Columns")
+    if rows * columns * samples * bits // 8 > MAX_FRAME_BYTES:
+        raise UndecodablePixels(f"a frame of {columns} by {rows} pixels is too large to decode")
+    options: dict[str, Any] = {
+        "rows": rows,
+        "columns": columns,
+        "number_of_frames": 1,
+        "samples_per_pixel": samples,
+        "photometric_interpretation": photometric_interpretation(dataset, samples, transfer_syntax_uid),
+        "bits_allocated": bits,
+        "bits_stored": whole(dataset, "BitsStored", bits),
+        "pixel_representation": whole(dataset, "PixelRepresentation", 0),
+    }
+    if samples > 1:
+        options["planar_configuration"] = whole(dataset, "PlanarConfiguration", 0)
+    if transfer_syntax_uid in NATIVE:
+        options |= native_options(dataset, bits)
+    return options
+
+
+def native_options(dataset: "Dataset", bits: int) -> dict[str, Any]:
+    """What pydicom must be told of pixels that are not compressed. Floats have no PixelRepresentation."""
+    if bits >= 32 and "PixelRepresentation" not in dataset:
+        return {"pixel_keyword": "FloatPixelData" if bits == 32 else "DoubleFloatPixelData"}
+    options = {"pixel_keyword": "PixelData"}
+    if "PixelData" in dataset:  # big endian bytes of VR OW stand in swapped pairs
+        options["pixel_vr"] = str(dataset["PixelData"].VR)
+    return options
+
+
+def photometric_interpretation(dataset: "Dataset", samples: int, transfer_syntax_uid: str) -> str:
+    text = str(dataset.get("PhotometricInterpretation") or ("RGB" if samples == 3 else "MONOCHROME2"))
+    retired = text.startswith("YBR_PARTIAL") and transfer_syntax_uid not in NATIVE
+    return "YBR_FULL" if retired else text  # a codec gives all three samples of every pixel
+
+
+def whole(dataset: "Dataset", keyword: str, default: int | None = None) -> int:
+    """An integer of the header. Raises UndecodablePixels when it must be there and is not."""
+    value = dataset.get(keyword)
+    if value is None or value == "":
+        value = default
+    try:
+        return int(value)
+    except (TypeError, ValueError) as error:
+        raise UndecodablePixels(f"{keyword} is missing or no number", field=keyword) from error
