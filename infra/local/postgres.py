@@ -57,6 +57,7 @@ class EmbeddedPostgres:
         self.data = self.home / "postgres"
         self.log = self.home / "postgres.log"
         self.socket_folder = socket_folder(self.home)
+        self.settings = dict(SERVER_SETTINGS)
         self.owner = pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
 
     @property
@@ -153,7 +154,7 @@ class EmbeddedPostgres:
         if self.log.exists():
             self.log.replace(self.log.with_name("postgres.log.1"))
         quoted = str(self.socket_folder).replace('"', '""')
-        settings = SERVER_SETTINGS | {"unix_socket_directories": f'"{quoted}"'}
+        settings = self.settings | {"unix_socket_directories": f'"{quoted}"'}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         with self.log.open("wb") as log:
             # A session of its own: Ctrl-C in the terminal goes to the supervisor, which stops us last.

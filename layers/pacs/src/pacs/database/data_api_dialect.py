@@ -9,10 +9,11 @@ Used by `pacs.database.data_api_driver`.
 import json
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from datetime import time as time_of_day
 from decimal import Decimal
+from itertools import chain, islice
 from typing import Any
 from uuid import UUID
 
@@ -97,6 +98,7 @@ class Connection(AuroraDataAPIClient):  # type: ignore[misc]
     """With `autocommit` every statement is one call; otherwise the first one begins a transaction."""
 
     autocommit = False
+    _transaction_id: str | None
 
     def cursor(self) -> "Cursor":
         if self._transaction_id is None and not self.autocommit:
@@ -142,6 +144,7 @@ LOADERS: dict[str, Callable[[Any], Any]] = {
 
 class Cursor(AuroraDataAPICursor):  # type: ignore[misc]
     loaders: tuple[Callable[[Any], Any] | None, ...] = ()
+    _iterator: Iterator[tuple[Any, ...]]
 
     def prepare_param(self, name: str, value: Any) -> dict[str, Any]:
         text = as_text(value)
@@ -162,12 +165,43 @@ class Cursor(AuroraDataAPICursor):  # type: ignore[misc]
         ]
         return response
 
+    def execute(self, operation: str, parameters: Mapping[str, Any] | None = None) -> None:
+        super().execute(operation, parameters)
+        if self._paging_state:
+            # The columns are known when the first page is there, and SQLAlchemy asks for them at once.
+            first = list(islice(self._iterator, 1))
+            self._iterator = chain(first, self._iterator)
+
     def _start_paginated_query(self, arguments: dict[str, Any], records_per_page: int | None = None) -> None:
         if self._transaction_id is None:
             raise NeedsTransaction("the answer is too large for one call")
         super()._start_paginated_query(arguments, records_per_page)
         # FETCH, which follows, has no parameters.
         self._paging_state["execute_statement_args"].pop("parameters", None)
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        if not self._paging_state:
+            yield from self._current_response.get("records", [])
+            return
+        name, size, read = self._paging_state["pg_cursor_name"], self._paging_state["records_per_page"], 0
+        while True:
+            try:
+                page = self.run_paged(f"FETCH {size} FROM {name}")
+            except ClientError as error:
+                if size == 1:
+                    raise driver_error(error) from error
+                size //= 2
+                self.run_paged(f"MOVE ABSOLUTE {read} IN {name}")
+                continue
+            if not self.description:
+                self._set_description(page["columnMetadata"])
+            yield from self._render_response(page)["records"]
+            read += len(page["records"])
+            if len(page["records"]) < size:
+                return
+
+    def run_paged(self, sql: str) -> Any:
+        return self._client.execute_statement(**self._paging_state["execute_statement_args"] | {"sql": sql})
 
 
 def as_text(value: Any) -> str | None:
@@ -211,7 +245,7 @@ class BoundTime(types.Time):
 class BoundArray(ARRAY[Any]):
     render_bind_cast = True
 
-    def result_processor(self, dialect: Any, coltype: Any) -> None:
+    def result_processor(self, dialect: Any, coltype: Any) -> Any:
         return None
 
 
@@ -256,11 +290,11 @@ class DataApiDialect(PGDialect):
         self.default_schema_name = "public"
         self.default_isolation_level = "READ COMMITTED"
 
-    def get_isolation_level_values(self, dbapi_conn: Any) -> tuple[str, ...]:
+    def get_isolation_level_values(self, dbapi_conn: Any) -> tuple[Any, ...]:
         return ("READ COMMITTED", "AUTOCOMMIT")
 
-    def get_isolation_level(self, dbapi_connection: Connection) -> Any:
+    def get_isolation_level(self, dbapi_connection: Any) -> Any:
         return "AUTOCOMMIT" if dbapi_connection.autocommit else "READ COMMITTED"
 
-    def set_isolation_level(self, dbapi_connection: Connection, level: Any) -> None:
+    def set_isolation_level(self, dbapi_connection: Any, level: Any) -> None:
         dbapi_connection.autocommit = level == "AUTOCOMMIT"
