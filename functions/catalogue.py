@@ -127,6 +127,8 @@ FUNCTIONS = (
         routes=(
             *retrieve_routes(INSTANCE + "/frames/{frames}"),
             Route("GET", INSTANCE + "/frames/{frames}/rendered"),
+            # Where CloudFront asks when the derived store has no such frame: the key of the object as a path.
+            *retrieve_routes("/frames/{organization}/{study}/{series}/{instance}/{frame}"),
         ),
         grants=READ_ARCHIVE,
         layers=("pacs", "codecs"),

@@ -1,0 +1,123 @@
+// Checks the launch token of a request for one frame, and sends it to the object that holds the frame ready to send.
+// A CloudFront Function (runtime 2.0) on the viewer requests of /dicomweb/studies/*/frames/*.
+//
+// It refuses what it can prove to be wrong, rewrites what it can prove to be right, and leaves everything else to the
+// API, which judges for itself: session tokens, private or branch-bound launches, several cookies, lists of frames,
+// other representations, other origins, keys that it does not have (yet).
+import cf from 'cloudfront';
+const crypto = require('crypto');
+
+const FRAME = new RegExp(
+  '^/dicomweb/studies/(UID)/series/(UID)/instances/(UID)/frames/([1-9][0-9]{0,5})$'.replace(/UID/g, '[0-9]+(?:[.][0-9]+)*')
+);
+const ORGANIZATION = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const KID = /^[A-Za-z0-9_.-]{1,64}$/;
+const ANY_SYNTAX = /transfer-syntax="?[*]"?/;
+const REASONS = { 401: 'Unauthorized', 404: 'Not Found' };
+
+async function handler(event) {
+  const request = event.request;
+  const token = takeToken(request);
+  const frame = FRAME.exec(request.uri);
+  if (!frame || !simple(request)) return toApi(request);
+  if (token === undefined) return toApi(request);
+  if (token === null) return refuse(event, 401, 'UNAUTHENTICATED', 'a token is needed');
+  const verdict = await judge(token, frame);
+  if (verdict === 'api') return toApi(request);
+  if (verdict === 'expired') return refuse(event, 401, 'TOKEN_EXPIRED', 'the token has expired');
+  if (verdict === 'elsewhere') return refuse(event, 404, 'NOT_FOUND', 'no such study');
+  if (verdict === 'bad') return refuse(event, 401, 'UNAUTHENTICATED', 'the token does not verify');
+  // On a miss CloudFront asks the API for this very path, with the token in the header that takeToken left.
+  request.uri = '/frames/' + verdict + '/' + frame.slice(1).join('/');
+  request.querystring = {};
+  request.cookies = {};
+  request.headers['x-pacs-authorization'] = { value: 'Bearer ' + token };
+  return request;
+}
+
+// The token that speaks for the request; null: there is none; undefined: the API must choose. The Authorization header
+// is renamed, because CloudFront puts its own signature there on the way to S3.
+function takeToken(request) {
+  const headers = request.headers;
+  const presented = headers.authorization;
+  delete headers.authorization;
+  delete headers['x-pacs-authorization'];
+  if (presented) {
+    headers['x-pacs-authorization'] = { value: presented.value };
+    if (presented.multiValue) return undefined;
+    return /^bearer /i.test(presented.value) ? presented.value.slice(7).trim() : '';
+  }
+  const names = Object.keys(request.cookies).filter((name) => name === 'pacs_session' || name.startsWith('pacs_launch_'));
+  if (names.length === 0) return null;
+  const cookie = request.cookies[names[0]];
+  return names.length > 1 || cookie.multiValue || names[0] === 'pacs_session' ? undefined : cookie.value;
+}
+
+// A GET or HEAD of our own pages for the frame as it is stored.
+function simple(request) {
+  const accept = request.headers.accept ? request.headers.accept.value : '*/*';
+  return (
+    (request.method === 'GET' || request.method === 'HEAD') &&
+    !request.headers.origin &&
+    (accept.indexOf('*/*') >= 0 || ANY_SYNTAX.test(accept))
+  );
+}
+
+// The organization whose frame may be sent, or why not: 'bad', 'expired', 'elsewhere' (another study), 'api'.
+async function judge(token, frame) {
+  const parts = token.split('.');
+  const header = parts.length === 3 ? decode(parts[0]) : null;
+  const claims = header ? decode(parts[1]) : null;
+  if (!claims || header.alg !== 'HS256' || !KID.test(header.kid)) return 'bad';
+  if (claims.aud !== 'launch') return 'api';
+  const secret = await secretOf(header.kid);
+  if (!secret) return 'api';
+  const expected = crypto.createHmac('sha256', secret).update(parts[0] + '.' + parts[1]).digest('base64url');
+  if (!equal(expected, parts[2])) return 'bad';
+  if (typeof claims.exp !== 'number' || !ORGANIZATION.test(claims.org)) return 'bad';
+  if (claims.exp <= Date.now() / 1000) return 'expired';
+  if (claims.privacy !== false || claims.branches !== null) return 'api';
+  const uids = frame.slice(1, 4);
+  if (uids.some((uid) => uid.length > 64)) return 'api';
+  if (claims.studies === null) return claims.org;
+  return Array.isArray(claims.studies) && claims.studies.indexOf(uids[0]) >= 0 ? claims.org : 'elsewhere';
+}
+
+function decode(part) {
+  try {
+    const value = JSON.parse(Buffer.from(part, 'base64url').toString());
+    return typeof value === 'object' ? value : null;
+  } catch (error) {
+    return null;
+  }
+}
+
+async function secretOf(kid) {
+  try {
+    return await cf.kvs().get(kid);
+  } catch (error) {
+    return null;
+  }
+}
+
+// Takes as long for a wrong signature as for a right one.
+function equal(expected, presented) {
+  if (expected.length !== presented.length) return false;
+  let difference = 0;
+  for (let i = 0; i < expected.length; i++) difference |= expected.charCodeAt(i) ^ presented.charCodeAt(i);
+  return difference === 0;
+}
+
+function toApi(request) {
+  cf.selectRequestOriginById('api');
+  return request;
+}
+
+function refuse(event, status, code, message) {
+  return {
+    statusCode: status,
+    statusDescription: REASONS[status],
+    headers: { 'content-type': { value: 'application/json' }, 'cache-control': { value: 'no-store' } },
+    body: JSON.stringify({ code: code, message: message, requestId: event.context.requestId }),
+  };
+}

@@ -1,0 +1,62 @@
+"""What differs between deployments: a stage is one frozen dataclass. Read by infra/app.py and infra/stacks."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One deployment of the whole. `docs/deploy.md` says which fields the owner fills in before the first one."""
+
+    name: str
+    region: str = "eu-central-1"
+    domain_name: str = ""  # browsers' address; until there is one, the host name that CloudFront gave
+    certificate_arn: str = ""  # ACM, us-east-1, for domain_name; empty: domain_name is CloudFront's own
+    cors_origins: tuple[str, ...] = ()
+    modality_networks: tuple[str, ...] = ()  # CIDR blocks that reach the DICOM node; empty: nobody does
+    dicom_port: int = 4242
+    dicom_tls_certificate_arn: str = ""  # ACM, same region; adds a TLS listener on 2762
+    alarm_email: str = ""
+    protect: bool = False  # deletion protection, final snapshots, buckets and keys outlive their stack
+    firewall: bool = False  # a WAF web ACL in front of the API
+    database_min_acu: float = 0  # 0: the database sleeps when nobody asks
+    database_max_acu: float = 2
+    backup_days: int = 7
+    log_days: int = 30  # of CloudWatch's own choice of lengths
+    derived_days: int = 90  # unread derived objects are made again when asked for
+    exchange_days: int = 7
+    gateway_tasks_min: int = 1
+    gateway_tasks_max: int = 2
+    gateway_cpu: int = 256  # 1024 is one vCPU
+    gateway_memory_mib: int = 1024
+    requests_per_s: int = 200
+    requests_burst: int = 400
+
+    @property
+    def public_url(self) -> str:
+        return f"https://{self.domain_name}" if self.domain_name else ""
+
+    @property
+    def prefix(self) -> str:
+        """What the names of queues, topics, functions and stacks start with."""
+        return f"pacs-{self.name}-"
+
+
+DEV = Stage("dev")
+
+PROD = Stage(
+    "prod",
+    protect=True,
+    firewall=True,
+    database_min_acu=0.5,
+    database_max_acu=8,
+    backup_days=35,
+    log_days=365,
+    derived_days=365,
+    gateway_tasks_min=2,
+    gateway_tasks_max=6,
+    gateway_cpu=512,
+    requests_per_s=1000,
+    requests_burst=2000,
+)
+
+STAGES = (DEV, PROD)

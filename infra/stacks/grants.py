@@ -1,0 +1,56 @@
+"""What a function may touch: the catalogue's grants as identity-side IAM statements. Asked by functions.py and ingest.
+
+Identity-side only: statements on the resources would tie the stacks in circles.
+"""
+
+from collections.abc import Sequence
+
+from aws_cdk import aws_iam as iam
+
+from functions.catalogue import Access, Grant
+from infra.stacks.data import Data
+from infra.stacks.messaging import Messaging
+
+# GetObject covers HEAD; ListBucket makes a missing key a 404 and not a 403.
+STORE_ACTIONS: dict[Access, tuple[str, ...]] = {
+    "read": ("s3:GetObject", "s3:GetObjectVersion"),
+    "write": ("s3:PutObject", "s3:AbortMultipartUpload"),
+    "delete": ("s3:DeleteObject",),
+}
+BUCKET_ACTIONS = ("s3:ListBucket", "s3:ListBucketVersions")
+DATABASE_ACTIONS = (
+    "rds-data:BatchExecuteStatement",
+    "rds-data:BeginTransaction",
+    "rds-data:CommitTransaction",
+    "rds-data:ExecuteStatement",
+    "rds-data:RollbackTransaction",
+)
+READ_SECRET = ("secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret")
+
+
+def allow(actions: Sequence[str], *resources: str) -> iam.PolicyStatement:
+    return iam.PolicyStatement(actions=list(actions), resources=list(resources))
+
+
+def use_key(data: Data) -> iam.PolicyStatement:
+    """What every holder of a grant needs besides: all that we keep is encrypted."""
+    return allow(("kms:Decrypt", "kms:GenerateDataKey"), data.key.key_arn)
+
+
+def statements(grant: Grant, data: Data, messaging: Messaging) -> list[iam.PolicyStatement]:
+    """The statements of one grant. Raises KeyError for a resource that no stack has."""
+    kind, _, name = grant.resource.partition(":")
+    if kind == "store":
+        bucket = data.stores[name]
+        actions = [action for access in grant.access for action in STORE_ACTIONS[access]]
+        return [allow(actions, bucket.arn_for_objects("*")), allow(BUCKET_ACTIONS, bucket.bucket_arn)]
+    if kind == "database":
+        return [
+            allow(DATABASE_ACTIONS, data.database.cluster_arn),
+            allow(READ_SECRET, data.database_secret_arn),
+        ]
+    if kind == "queue":
+        return [allow(("sqs:SendMessage", "sqs:GetQueueAttributes"), messaging.queues[name].queue_arn)]
+    if kind == "topic":
+        return [allow(("sns:Publish",), messaging.topics[name].topic_arn)]
+    return [allow(READ_SECRET, {"signing": data.signing_secret}[name].secret_arn)]
