@@ -5,11 +5,13 @@ from pacs.archive.lookup import Level
 from pacs.bootstrap import services
 from pacs.entry.http import CurrentScope
 from pacs.entry.wado import frames_answer, rendered_answer
+from pacs.errors import NotFound
 
-router = APIRouter(prefix="/dicomweb/studies/{study}/series/{series}/instances/{instance}")
+router = APIRouter()
+INSTANCE = "/dicomweb/studies/{study}/series/{series}/instances/{instance}"
 
 
-@router.api_route("/frames/{frames}", methods=["GET", "HEAD"])
+@router.api_route(INSTANCE + "/frames/{frames}", methods=["GET", "HEAD"])
 async def retrieve_frames(
     request: Request, scope: CurrentScope, study: str, series: str, instance: str, frames: str
 ) -> Response:
@@ -17,9 +19,19 @@ async def retrieve_frames(
     return frames_answer(services(), scope, request, Level(study, series, instance), frames)
 
 
-@router.get("/frames/{frames}/rendered")
+@router.get(INSTANCE + "/frames/{frames}/rendered")
 async def render_frame(
     request: Request, scope: CurrentScope, study: str, series: str, instance: str, frames: str
 ) -> Response:
     """A picture of one frame."""
     return rendered_answer(services(), scope, request, Level(study, series, instance), frames)
+
+
+@router.api_route("/frames/{organization}/{study}/{series}/{instance}/{frame}", methods=["GET", "HEAD"])
+async def retrieve_missing_frame(
+    request: Request, scope: CurrentScope, organization: str, study: str, series: str, instance: str, frame: str
+) -> Response:
+    """What CloudFront asks for when the derived store has no such frame: the key of the object as a path."""
+    if organization != scope.organization_id:
+        raise NotFound("no such frame")
+    return frames_answer(services(), scope, request, Level(study, series, instance), frame)

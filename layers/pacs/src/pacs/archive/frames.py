@@ -79,19 +79,16 @@ class FrameReader:
     def sendable(self, frame_number: int) -> Frame:
         """A frame as viewers can decode it: as stored, or transcoded. Raises NotFound, UndecodablePixels."""
         syntax = self._instance.transfer_syntax_uid
-        if self.transcoded:
+        stored = self.stored(frame_number)
+        if needs_transcoding(self.header.dataset, syntax, stored):
             return self.decoded(frame_number)
-        return Frame(self.stored(frame_number), EXPLICIT_LITTLE_ENDIAN if syntax == DEFLATED else syntax)
+        return Frame(stored, EXPLICIT_LITTLE_ENDIAN if syntax == DEFLATED else syntax)
 
     def decoded(self, frame_number: int) -> Frame:
         """A frame uncompressed. Raises NotFound, UndecodablePixels."""
         syntax = self._instance.transfer_syntax_uid
         body, _changed = to_explicit_little_endian(self.stored(frame_number), self.header.dataset, syntax)
         return Frame(body, EXPLICIT_LITTLE_ENDIAN)
-
-    @property
-    def transcoded(self) -> bool:
-        return needs_transcoding(self.header.dataset, self._instance.transfer_syntax_uid)
 
 
 def wrapped(frame: Frame) -> tuple[bytes, str]:

@@ -7,16 +7,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from pydicom.datadict import dictionary_VR, tag_for_keyword
 from sqlalchemy import text
 
 from pacs.archive import keys
 from pacs.archive.failures import clear_failures, record_failures
+from pacs.archive.frames import EXPLICIT_LITTLE_ENDIAN
 from pacs.archive.metadata import write_part
 from pacs.archive.source import StoreSource
 from pacs.dicom.frames import locate_frames
 from pacs.dicom.header import Header, read_header
 from pacs.dicom.index_row import index_row
 from pacs.dicom.json import to_dicom_json
+from pacs.dicom.transcode import explicit_attributes, needs_transcoding
 from pacs.errors import InvalidInstance, ObjectNotFound, PacsError, Unavailable
 from pacs.ports import ObjectInfo, Services
 
@@ -87,8 +90,17 @@ def read_instance(services: Services, key: str) -> ReadInstance:
         raise InvalidInstance("the UIDs of the dataset are not those of its key")
     row |= object_columns(source, header, path)
     base = f"/dicomweb/studies/{path.study}/series/{path.series}/instances/{path.instance}/bulkdata/"
-    document = orjson.dumps(to_dicom_json(header, bulkdata_uri=lambda at: base + at))
-    return ReadInstance(path, row, document)
+    document = to_dicom_json(header, bulkdata_uri=lambda at: base + at)
+    return ReadInstance(path, row, orjson.dumps(document | transcoded_attributes(header)))
+
+
+def transcoded_attributes(header: Header) -> dict[str, Any]:
+    """What the metadata must say otherwise because viewers are sent the frames transcoded; mostly nothing."""
+    if not needs_transcoding(header.dataset, header.transfer_syntax_uid):
+        return {}
+    changed = {keyword: [value] for keyword, value in explicit_attributes(header.dataset).items()}
+    told = {"AvailableTransferSyntaxUID": [EXPLICIT_LITTLE_ENDIAN], **changed}
+    return {f"{tag_for_keyword(name):08X}": {"vr": dictionary_VR(name), "Value": each} for name, each in told.items()}
 
 
 def object_columns(source: StoreSource, header: Header, path: keys.InstancePath) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from pacs.archive.frames import FrameReader
 from pacs.archive.lookup import Instance, Level, find_instance
 from pacs.archive.retrieve import read_original_header
-from pacs.dicom.render import render
+from pacs.dicom.render import Format, render
 from pacs.dicom.transcode import decode_frame
 from pacs.errors import NotFound, ObjectNotFound
 from pacs.people.scope import Scope
@@ -29,7 +29,7 @@ class Look:
 
     window: tuple[float, float, str] | None = None
     size: tuple[int, int] | None = None
-    format: str = "jpeg"
+    format: Format = "jpeg"
     quality: int = 90
 
 
@@ -41,7 +41,15 @@ def render_frame(services: Services, instance: Instance, frame_number: int, look
 def render_with(reader: FrameReader, transfer_syntax_uid: str, frame_number: int, look: Look) -> bytes:
     dataset: Any = reader.header.dataset
     pixels = decode_frame(reader.stored(frame_number), dataset, transfer_syntax_uid)
-    return render(pixels, dataset, window=look.window, size=look.size, format=look.format, quality=look.quality)
+    return render(
+        pixels,
+        dataset,
+        window=look.window,
+        size=look.size,
+        format=look.format,
+        quality=look.quality,
+        frame_number=frame_number,
+    )
 
 
 def thumbnail(services: Services, scope: Scope, level: Level) -> bytes:

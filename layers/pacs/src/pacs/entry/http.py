@@ -34,7 +34,7 @@ def make_app(*routers: APIRouter) -> FastAPI:
 
 def make_handler(app: FastAPI) -> Handler:
     """The Lambda handler of an app. Answers are bytes when their type is not plainly text."""
-    return Mangum(app, lifespan="off", api_gateway_base_path=None, text_mime_types=["text/", "application/json"])
+    return Mangum(app, lifespan="off", text_mime_types=["text/", "application/json"])
 
 
 def current_scope(request: Request) -> Scope:

@@ -11,6 +11,7 @@ from pacs.archive.frames import EXPLICIT_LITTLE_ENDIAN, Frame, FrameReader, make
 from pacs.archive.lookup import Instance, Level, find_instance, find_instances
 from pacs.archive.rendering import Look, render_frame, retrieve_document, stored_video
 from pacs.archive.retrieve import retrieve_instance
+from pacs.dicom.render import Format
 from pacs.dicomweb.media import MediaRange, Offer, choose, parse_accept
 from pacs.dicomweb.multipart import Part
 from pacs.dicomweb.viewport import parse_viewport, parse_window
@@ -22,7 +23,7 @@ from pacs.ports import Services
 DICOM = "application/dicom"
 OCTETS = "application/octet-stream"
 VIDEO = "video/mp4"
-IMAGES = {"image/jpeg": "jpeg", "image/png": "png"}
+IMAGES: dict[str, Format] = {"image/jpeg": "jpeg", "image/png": "png"}
 # Source: PS3.18 Table 8.7.3-5.
 MEDIA_TYPES = {
     "1.2.840.10008.1.2.4.50": "image/jpeg",
@@ -116,7 +117,7 @@ def rendered_answer(services: Services, scope: Scope, request: Request, level: L
     return carried(services, request, picture, media_type)
 
 
-def look(request: Request, format: str) -> Look:
+def look(request: Request, format: Format) -> Look:
     """How the query string wants a picture. Raises BadRequest, naming the parameter. Source: PS3.18 §8.3.5."""
     query = request.query_params
     quality = query.get("quality", "90")

@@ -1,0 +1,105 @@
+"""An archive on real parts: directory stores, a fresh database, and a queue that keeps what it is given."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from pacs.archive.deriving import derive_instances
+from pacs.archive.indexing import index_objects
+from pacs.archive.storing import StoredInstance, store_instance
+from pacs.errors import PacsError
+from pacs.local.clock import SystemClock
+from pacs.local.store import DirectoryStore
+from pacs.people.accounts import first_administrator
+from pacs.people.scope import Scope
+from pacs.ports import Database, DeadLetter, QueueDepth
+from pacs.settings import Settings
+from pydicom.data import get_testdata_file
+
+
+class KeptQueue:
+    """A queue whose messages a test takes out by hand."""
+
+    def __init__(self) -> None:
+        self.sent: dict[str, list[dict[str, Any]]] = {}
+
+    def send(self, queue: str, bodies: Sequence[str], *, delay_s: int = 0) -> None:
+        self.sent.setdefault(queue, []).extend(orjson.loads(body) for body in bodies)
+
+    def publish(self, topic: str, bodies: Sequence[str]) -> None:
+        self.send(topic, bodies)
+
+    def depth(self, queue: str) -> QueueDepth:
+        return QueueDepth(len(self.sent.get(queue, [])), 0, 0, 0.0)
+
+    def dead_letters(self, queue: str, *, limit: int = 100) -> list[DeadLetter]:
+        return []
+
+    def redrive(self, queue: str) -> int:
+        return 0
+
+
+@dataclass
+class Archive:
+    """The services of a test, and the steps of an object's way."""
+
+    settings: Settings
+    originals: DirectoryStore
+    derived: DirectoryStore
+    exchange: DirectoryStore
+    database: Database
+    organization_id: str
+    branch_id: str
+    queue: KeptQueue = field(default_factory=KeptQueue)
+    clock: SystemClock = field(default_factory=SystemClock)
+
+    @property
+    def scope(self) -> Scope:
+        return Scope(self.organization_id, "admin")
+
+    def store(self, body: bytes, **options: Any) -> StoredInstance:
+        return store_instance(self, self.scope, body, **{"branch_id": self.branch_id, **options})
+
+    def keys(self) -> list[str]:
+        return [info.key for info in self.originals.scan()]
+
+    def index(self) -> dict[str, PacsError]:
+        return index_objects(self, self.keys())
+
+    def derive(self) -> dict[str, PacsError]:
+        return derive_instances(self, self.queue.sent.pop("instance-indexed", []))
+
+
+@pytest.fixture
+def archive(tmp_path: Path, database: Database) -> Iterator[Archive]:
+    def store(name: str) -> DirectoryStore:
+        return DirectoryStore(
+            tmp_path / name, name=name, journal=None, durable=False, url_base="http://localhost", url_key=b"k" * 32
+        )
+
+    made = first_administrator(database, email="admin@localhost", organization_name="Merkez")
+    assert made is not None
+    yield Archive(
+        Settings(home=tmp_path, public_url="https://pacs.example"),
+        store("originals"),
+        store("derived"),
+        store("exchange"),
+        database,
+        made.organization_id,
+        made.branch_id,
+    )
+
+
+@pytest.fixture
+def sample() -> Callable[[str], bytes]:
+    """The bytes of one of pydicom's bundled files."""
+
+    def read(name: str) -> bytes:
+        path = get_testdata_file(name, download=False)
+        assert isinstance(path, str)
+        return Path(path).read_bytes()
+
+    return read
