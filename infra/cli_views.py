@@ -147,7 +147,7 @@ def print_failures(console: Console, document: dict[str, Any]) -> None:
         ]
         console.print(table(heads, rows))
     if document["dead_letters"]:
-        rows = [(each["queue"], each["receive_count"], each["body"][:200]) for each in document["dead_letters"]]
-        console.print(table(("queue", "received", "message"), rows))
+        letters = [(each["queue"], each["receive_count"], each["body"][:200]) for each in document["dead_letters"]]
+        console.print(table(("queue", "received", "message"), letters))
     if "retried" in document:
         console.print(f"{document['retried']} put back to work")

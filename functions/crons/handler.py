@@ -12,5 +12,5 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     if event["task"] != "reconcile":
         raise ValueError(f"no such task: {event['task']}")
     report = reconcile(services())
-    logger().info("reconciled", **report)
+    logger().info("reconciled", extra=report)
     return report

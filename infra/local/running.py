@@ -5,21 +5,14 @@ from typing import Any
 
 import orjson
 from pacs.bootstrap import Services
-from pacs.dicom.modalities import parse_modalities
+from pacs.dicom import modalities
 from pacs.errors import NotConfigured, NotFound, ObjectNotFound
 from pacs.people.scope import Scope
 from pacs.settings import Settings
 
-from functions.catalogue import TOPICS
 from infra.local.postgres import EmbeddedPostgres
 
 READY = "ready.json"
-MODALITIES = "config/modalities.json"
-
-
-def topics() -> dict[str, list[str]]:
-    """The catalogue's topics as the queue adapter takes them."""
-    return {topic.name: list(topic.subscribers) for topic in TOPICS}
 
 
 @dataclass(frozen=True)
@@ -42,11 +35,11 @@ class Home:
     def default_branch(self) -> tuple[str, str]:
         """Default organization and branch, as the DICOM door knows them; needs no database."""
         try:
-            document = self.services.exchange.get(MODALITIES)[1]
+            document = self.services.exchange.get(modalities.KEY)[1]
         except ObjectNotFound as error:
             home = self.services.settings.home
             raise NotFound(f"{home} holds no archive yet: start one with `make up`", field="PACS_HOME") from error
-        default = parse_modalities(document).default
+        default = modalities.parse(document).default
         return default.organization_id, default.branch_id
 
 

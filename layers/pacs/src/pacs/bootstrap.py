@@ -5,7 +5,6 @@ Everything is made once per process and lazily, so that a function pays only for
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
@@ -14,12 +13,13 @@ from pacs.errors import NotConfigured
 from pacs.settings import Settings
 
 if TYPE_CHECKING:
+    from pacs.database.engine import EngineDatabase
     from pacs.local.events import StoreJournal
     from pacs.local.queue import QueueTables
     from pacs.local.secrets import SecretsFile
     from pacs.local.store import DirectoryStore
     from pacs.people.tokens import Tokens
-    from pacs.ports import Clock, Database, ObjectStore, Queue, Secrets
+    from pacs.ports import Clock, ObjectStore, Queue, Secrets
 
 
 @cache
@@ -58,7 +58,7 @@ class Services:
         return self._stores.exchange
 
     @cached_property
-    def database(self) -> Database:
+    def database(self) -> EngineDatabase:
         return database(self.settings)
 
     @cached_property
@@ -113,7 +113,7 @@ def stores(settings: Settings) -> Stores:
     return Stores(*(local_store(settings, name) for name in ("originals", "derived", "exchange")))
 
 
-def database(settings: Settings) -> Database:
+def database(settings: Settings) -> EngineDatabase:
     if settings.platform == "aws":
         from pacs.database.data_api_driver import DataApiDatabase
 
@@ -148,18 +148,18 @@ def local_store(settings: Settings, name: str) -> DirectoryStore:
 
 
 def local_journal(settings: Settings) -> StoreJournal:
+    from pacs.database.engine import EngineDatabase
     from pacs.local.events import StoreJournal
 
     return StoreJournal(settings.home / "events")
 
 
 def local_queue(settings: Settings) -> QueueTables:
-    """The queue tables; topics come from the environment of the process as the supervisor wrote it."""
     import json
 
     from pacs.local.queue import QueueTables
 
-    return QueueTables(settings.database_dsn, topics=json.loads(os.environ.get("PACS_TOPICS", "{}")))
+    return QueueTables(settings.database_dsn, topics=json.loads(settings.topics))
 
 
 def local_secrets(settings: Settings) -> SecretsFile:
