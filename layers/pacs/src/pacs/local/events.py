@@ -14,6 +14,7 @@ import os
 import secrets
 import select
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -104,7 +105,7 @@ class StoreJournal:
     def _new_segment(self) -> int:
         self.segments.mkdir(parents=True, exist_ok=True)
         while True:
-            name = self.segments / f"{os.getpid()}-{secrets.token_hex(8)}.jsonl"
+            name = self.segments / f"{time.time_ns()}-{os.getpid()}-{secrets.token_hex(4)}.jsonl"
             segment = os.open(name, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
             fcntl.flock(segment, fcntl.LOCK_EX)
             if os.fstat(segment).st_nlink:
@@ -155,7 +156,7 @@ def drain_segment(segment: int, name: Path, deliver: Deliver) -> int:
     offset = delivered_offset(segment)
     while lines := complete_lines(segment, offset):
         # What a power failure left of a page that was never written is zeros, not an event.
-        bodies = [line.decode() for line in lines if line.startswith(b"{")]
+        bodies = [line[:-1].decode() for line in lines if line.startswith(b"{")]
         if bodies:
             deliver(bodies)
         offset += sum(map(len, lines))
