@@ -6,11 +6,11 @@ from typing import Annotated, Any, cast, get_args
 
 import orjson
 import typer
-from pacs.errors import BadRequest, PacsError, answer_for
-from pacs.people.scope import Role, Scope
 from rich.console import Console
 
 from infra import cli_views as views
+from pacs.errors import BadRequest, PacsError, answer_for
+from pacs.people.scope import Role, Scope
 
 app = typer.Typer(
     help="Bulut PACS on one machine.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
@@ -49,9 +49,8 @@ def parse_duration(text: str) -> int:
 @app.command()
 def up(as_json: Json = False) -> None:
     """Start everything: database, stores, HTTP gateway, DICOM node, indexer, deriver, schedules."""
-    from pacs.settings import Settings
-
     from infra.local.supervisor import run
+    from pacs.settings import Settings
 
     raise typer.Exit(run(Settings.from_environment(), as_json=as_json))
 
@@ -101,10 +100,9 @@ def launch(
     as_json: Json = False,
 ) -> None:
     """Print a signed OHIF link for one or more studies."""
+    from infra.local.running import open_home
     from pacs.archive.lookup import require_studies
     from pacs.viewing.launch import launch_url
-
-    from infra.local.running import open_home
 
     home = open_home()
     home.require_running()
@@ -154,9 +152,8 @@ def reindex(
     as_json: Json = False,
 ) -> None:
     """Rebuild the index and the derived objects from the originals."""
-    from pacs.archive.reconciling import reindex_originals
-
     from infra.local.running import open_home
+    from pacs.archive.reconciling import reindex_originals
 
     home = open_home()
     home.require_running()
@@ -173,9 +170,8 @@ def failures(
     as_json: Json = False,
 ) -> None:
     """List what could not be indexed, derived or transcoded, and the dead letters of every queue."""
-    from pacs.archive.failures import list_failures
-
     from infra.local.running import open_home
+    from pacs.archive.failures import list_failures
 
     home = open_home()
     home.require_running()

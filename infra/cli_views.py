@@ -4,9 +4,6 @@ import shutil
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pacs.archive.failures import count_failures
-from pacs.archive.reconciling import request_indexing
-from pacs.ports import DeadLetter, QueueDepth
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -15,6 +12,9 @@ from sqlalchemy import text
 from functions.catalogue import FUNCTIONS
 from infra.local.importing import Candidate, Imported
 from infra.local.running import Home
+from pacs.archive.failures import count_failures
+from pacs.archive.reconciling import request_indexing
+from pacs.ports import DeadLetter, QueueDepth
 
 QUEUES = tuple(source.queue for function in FUNCTIONS for source in function.sources)
 COUNTS = text(

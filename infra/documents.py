@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import fields
 
+from functions.catalogue import FUNCTIONS
 from gateway_scp.settings import GatewaySettings
 from pacs.errors import ANSWERS, UNKNOWN
 from pacs.settings import variable_name
-
-from functions.catalogue import FUNCTIONS
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -5,6 +5,7 @@ the same inputs does nothing. Needs npm's registry once; the download stays in `
 """
 
 import base64
+import fcntl
 import gzip
 import hashlib
 import json
@@ -85,12 +86,18 @@ def patches() -> tuple[Patch, ...]:
 
 
 def main() -> int:
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return build()
+
+
+def build() -> int:
     inputs = digest_of_inputs()
     if STAMP.is_file() and STAMP.read_text() == inputs and (BUILD / "index.html").is_file():
         print(f"ohif-site/build is up to date ({inputs[:12]})")  # noqa: T201
         return 0
     try:
-        CACHE.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE) as folder:
             site = Path(folder) / "site"
             make_site(fetch_ohif(), site)
@@ -199,7 +206,7 @@ def check_links(site: Path) -> None:
 
 def minify(site: Path) -> None:
     """Minify every script and style sheet where it stands, with the esbuild that the lock file pins."""
-    npm("ci", folder=SITE)
+    npm("ci", "--prefer-offline", folder=SITE)
     files = sorted(str(path.relative_to(site)) for suffix in ("js", "css") for path in site.rglob(f"*.{suffix}"))
     esbuild = SITE / "node_modules" / "esbuild" / "bin" / "esbuild"
     options = ("--minify", "--charset=utf8", "--log-level=error", "--allow-overwrite", "--outdir=.", "--outbase=.")

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from pacs.database import migrate
-from pacs.database.psycopg_driver import PsycopgDatabase
 
 from infra.local.postgres import EmbeddedPostgres
+from pacs.database import migrate
+from pacs.database.psycopg_driver import PsycopgDatabase
 
 TEMPLATE = "migrated"
 

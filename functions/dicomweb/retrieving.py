@@ -4,6 +4,7 @@ Source: PS3.18 §10.4.
 """
 
 from fastapi import APIRouter, Request, Response
+
 from pacs.archive.lookup import Level
 from pacs.archive.rendering import thumbnail
 from pacs.archive.retrieve import retrieve_bulkdata, retrieve_metadata

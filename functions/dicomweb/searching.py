@@ -4,6 +4,7 @@ from typing import Any
 
 import orjson
 from fastapi import APIRouter, Request, Response
+
 from pacs.archive.search import search
 from pacs.bootstrap import services
 from pacs.dicom.attributes import Level

@@ -1,6 +1,7 @@
 """STOW-RS. Source: PS3.18 §10.5."""
 
 from fastapi import APIRouter, Request, Response
+
 from pacs.bootstrap import services
 from pacs.entry.http import CurrentScope
 from pacs.entry.stow import store_request

@@ -1,7 +1,6 @@
 """The Lambda handler of `functions/frames`."""
 
-from pacs.entry.http import make_app, make_handler
-
 from functions.frames.routes import router
+from pacs.entry.http import make_app, make_handler
 
 handler = make_handler(make_app(router))

@@ -1,6 +1,7 @@
 """WADO-RS frames that no derived object answered yet. Source: PS3.18 §10.4.1.1.6."""
 
 from fastapi import APIRouter, Request, Response
+
 from pacs.archive.lookup import Level
 from pacs.bootstrap import services
 from pacs.entry.http import CurrentScope

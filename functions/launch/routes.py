@@ -4,6 +4,8 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
 from pacs.archive.lookup import require_studies
 from pacs.bootstrap import services
 from pacs.entry.http import CurrentScope, request_id
@@ -12,7 +14,6 @@ from pacs.people.scope import Role
 from pacs.viewing.launch import Launch, check_studies, launch_cookies, launch_url, open_launch, viewer_url
 from pacs.viewing.ohif import ohif_config
 from pacs.viewing.pages import Page, Reason, launch_page, refusal_page
-from pydantic import BaseModel, ConfigDict, Field
 
 router = APIRouter()
 

@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form
+
 from pacs.bootstrap import services
 from pacs.entry.http import CurrentScope
 from pacs.people.accounts import sign_in

@@ -11,12 +11,13 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydicom import dcmread
+from pydicom.errors import InvalidDicomError
+
 from pacs.archive.storing import StoredInstance, store_instance
 from pacs.errors import BadRequest, PacsError
 from pacs.people.scope import Scope
 from pacs.ports import Services
-from pydicom import dcmread
-from pydicom.errors import InvalidDicomError
 
 STORERS = 4
 IN_MEMORY_BYTES = 64 << 20

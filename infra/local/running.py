@@ -4,13 +4,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
+
+from infra.local.postgres import EmbeddedPostgres
 from pacs.bootstrap import Services
 from pacs.dicom import modalities
 from pacs.errors import NotConfigured, NotFound, ObjectNotFound
 from pacs.people.scope import Scope
 from pacs.settings import Settings
-
-from infra.local.postgres import EmbeddedPostgres
 
 READY = "ready.json"
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import orjson
 import pytest
+from pydicom.data import get_testdata_file
+
 from pacs.archive.deriving import derive_instances
 from pacs.archive.indexing import index_objects
 from pacs.archive.storing import StoredInstance, store_instance
@@ -17,7 +19,6 @@ from pacs.people.accounts import first_administrator
 from pacs.people.scope import Scope
 from pacs.ports import Database, DeadLetter, QueueDepth
 from pacs.settings import Settings
-from pydicom.data import get_testdata_file
 
 
 class KeptQueue:

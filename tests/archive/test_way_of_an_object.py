@@ -8,6 +8,9 @@ from io import BytesIO
 from typing import Any
 
 import pytest
+from pydicom import dcmread
+from pydicom.uid import generate_uid
+
 from pacs.archive.failures import list_failures
 from pacs.archive.frames import FrameReader, make_frame
 from pacs.archive.lookup import Level, find_instance
@@ -19,8 +22,6 @@ from pacs.dicom.attributes import Level as QueryLevel
 from pacs.dicomweb.query import parse_query
 from pacs.errors import MissingUid, NotFound
 from pacs.people.scope import Scope
-from pydicom import dcmread
-from pydicom.uid import generate_uid
 
 Sample = Callable[[str], bytes]
 STUDY_UID, SERIES_UID, SOP_UID = "0020000D", "0020000E", "00080018"

@@ -13,14 +13,14 @@ import boto3
 import psycopg
 import pytest
 from botocore.config import Config
+from sqlalchemy import insert, select, text, update
+
+from infra.local.postgres import EmbeddedPostgres
 from pacs.database import migrate, tables
 from pacs.database.data_api_driver import DataApiDatabase
 from pacs.database.engine import EngineDatabase
 from pacs.database.psycopg_driver import PsycopgDatabase
 from pacs.errors import BadRequest, Conflict, DatabaseUnavailable, NotConfigured, PacsError
-from sqlalchemy import insert, select, text, update
-
-from infra.local.postgres import EmbeddedPostgres
 from tests.contract.data_api_emulator import DataApiEmulator, serve
 from tests.database.rows import ORGANIZATION, row
 
@@ -254,21 +254,25 @@ def test_errors_are_ours_and_quote_no_value(
     assert "Yılmaz" not in str(caught.value)
 
 
-def test_a_deadlock_costs_one_side_a_second_try(database: EngineDatabase) -> None:
-    """Two statements that lock two rows in opposite order, each after a while: one is refused, and run again."""
+def test_the_loser_of_a_deadlock_is_run_again(database: EngineDatabase, fresh_dsn: str) -> None:
+    """The statement holds a and waits for b, whose holder then asks for a; the holder is set to wait the longer."""
     for name in ("a", "b"):
         add(database, name)
-    locked_in_order = (
-        "create function lock_both(first text, second text) returns void language plpgsql as $$ begin"
-        " perform 1 from organizations where name = first for update; perform pg_sleep(0.3);"
-        " perform 1 from organizations where name = second for update; end $$"
-    )
-    database.fetch(text(locked_in_order))
-    both = text("select lock_both(:first, :second)")
-    with ThreadPoolExecutor(2) as threads:
-        one = threads.submit(database.fetch, both, {"first": "a", "second": "b"})
-        other = threads.submit(database.fetch, both, {"first": "b", "second": "a"})
-        assert len(one.result()) == len(other.result()) == 1
+    lock = text("select name from organizations where name = any(:names) order by name for update")
+    with psycopg.connect(fresh_dsn) as rival, ThreadPoolExecutor(1) as threads:
+        rival.execute("set deadlock_timeout to '60s'")
+        rival.execute("select 1 from organizations where name = 'b' for update")
+        waiting = threads.submit(database.fetch, lock, {"names": ["a", "b"]})
+        while not names_of_waiting(fresh_dsn):
+            assert not waiting.done()
+        rival.execute("select 1 from organizations where name = 'a' for update")
+        rival.commit()
+        assert waiting.result() == [{"name": "a"}, {"name": "b"}]
+
+
+def names_of_waiting(dsn: str) -> list[Any]:
+    with psycopg.connect(dsn) as connection:
+        return connection.execute("select pid from pg_stat_activity where wait_event_type = 'Lock'").fetchall()
 
 
 # Migrations and the index

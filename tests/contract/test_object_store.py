@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from pacs.aws import store as s3
 from pacs.aws.store import S3Store
 from pacs.errors import BadRequest, Forbidden, ObjectNotFound, StoreUnavailable

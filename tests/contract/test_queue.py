@@ -17,12 +17,12 @@ from typing import Any
 
 import psycopg
 import pytest
+
+from infra.local.postgres import EmbeddedPostgres
 from pacs.aws.queue import SqsQueue
 from pacs.errors import BadRequest, NotFound, Unavailable
 from pacs.local.queue import QueueTables, ReceivedMessage
 from pacs.ports import Queue
-
-from infra.local.postgres import EmbeddedPostgres
 
 AwsClient = Callable[[str], Any]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from pacs.aws.secrets import SecretsManagerSecrets
 from pacs.errors import NotConfigured, Unavailable
 from pacs.local.clock import SystemClock

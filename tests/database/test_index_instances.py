@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from sqlalchemy import Table, select, text
+
 from pacs.database import tables
 from pacs.database.psycopg_driver import PsycopgDatabase
 from pacs.dicom.attributes import Level, at_level
 from pacs.errors import BadRequest
-from sqlalchemy import Table, select, text
-
 from tests.database.rows import LATER, LATEST, NOON, ORGANIZATION, Row, row
 
 INDEX = text("select sop_instance_uid, object_key, changed from index_instances(cast(:rows as jsonb))")

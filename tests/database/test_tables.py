@@ -3,10 +3,11 @@
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Integer, Text
+
 from pacs.database import tables
 from pacs.database.psycopg_driver import PsycopgDatabase
 from pacs.dicom.attributes import ATTRIBUTES, Attribute
-from sqlalchemy import Integer, Text
 
 BY_LEVEL = {"study": tables.studies, "series": tables.series, "instance": tables.instances}
 

@@ -3,11 +3,12 @@ from collections.abc import Callable
 from struct import pack
 
 import pytest
+from pydicom.encaps import encapsulate, encapsulate_extended
+
 from pacs.dicom.frames import FrameTable, locate_frames
 from pacs.dicom.header import inflate, read_header
 from pacs.dicom.source import BytesSource
 from pacs.errors import NotFound, UndecodablePixels
-from pydicom.encaps import encapsulate, encapsulate_extended
 
 MakePart10 = Callable[..., bytes]
 JPEG, RLE, HTJ2K, MPEG4 = (f"1.2.840.10008.1.2.{end}" for end in ("4.50", "5", "4.201", "4.102"))

@@ -3,10 +3,11 @@ from collections.abc import Callable
 from struct import pack
 
 import pytest
+from pydicom.dataset import Dataset
+
 from pacs.dicom.header import inflate, parse_header, read_header
 from pacs.dicom.source import BytesSource
 from pacs.errors import InvalidInstance, MissingUid
-from pydicom.dataset import Dataset
 
 MakePart10 = Callable[..., bytes]
 DEFLATED = "1.2.840.10008.1.2.1.99"

@@ -3,6 +3,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from pacs.dicom.attributes import ATTRIBUTES
 from pacs.dicom.header import parse_header, read_header
 from pacs.dicom.index_row import LONGEST_COLUMN, LONGEST_KEY, LONGEST_TEXT, index_row

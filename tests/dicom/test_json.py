@@ -5,10 +5,11 @@ from struct import pack
 from typing import Any
 
 import pytest
+from pydicom.dataset import Dataset
+
 from pacs.dicom.header import parse_header, read_header
 from pacs.dicom.json import little_endian, to_dicom_json
 from pacs.dicom.source import BytesSource
-from pydicom.dataset import Dataset
 
 MakePart10 = Callable[..., bytes]
 

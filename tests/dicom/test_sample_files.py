@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pydicom
 import pytest
+from pydicom.data import get_charset_files, get_testdata_files
+from pydicom.dataset import Dataset
+from pydicom.encaps import generate_frames
+
 from pacs.dicom.elements import LARGE_BYTES
 from pacs.dicom.frames import FrameTable, locate_frames
 from pacs.dicom.header import Header, parse_header, read_header
@@ -13,9 +17,6 @@ from pacs.dicom.json import to_dicom_json
 from pacs.dicom.source import BytesSource
 from pacs.dicom.uids import is_uid
 from pacs.errors import InvalidInstance, MissingUid, UndecodablePixels
-from pydicom.data import get_charset_files, get_testdata_files
-from pydicom.dataset import Dataset
-from pydicom.encaps import generate_frames
 
 FILES = {
     "/".join(path.parts[path.parts.index("data") + 2 :]): path

@@ -2,6 +2,7 @@ import io
 import zlib
 
 import pytest
+
 from pacs.dicom.source import BytesSource, InflatedSource, RangedFile
 from pacs.errors import InvalidInstance
 

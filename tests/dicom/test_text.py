@@ -1,11 +1,12 @@
 from pathlib import Path
 
 import pytest
+from pydicom.data import get_charset_files
+
 from pacs.dicom.header import parse_header
 from pacs.dicom.json import element_values
 from pacs.dicom.source import BytesSource
 from pacs.dicom.text import character_set, fold
-from pydicom.data import get_charset_files
 
 PATIENT_NAME = 0x00100010
 

@@ -1,4 +1,5 @@
 import pytest
+
 from pacs.dicom.uids import is_uid, require_uid
 from pacs.errors import MissingUid
 

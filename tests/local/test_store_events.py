@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from urllib.parse import unquote_plus
 
 import pytest
+
 from pacs.errors import ObjectNotFound, StoreUnavailable, Unavailable
 from pacs.local.events import StoreJournal
 from pacs.local.store import DirectoryStore

@@ -148,7 +148,6 @@ def local_store(settings: Settings, name: str) -> DirectoryStore:
 
 
 def local_journal(settings: Settings) -> StoreJournal:
-    from pacs.database.engine import EngineDatabase
     from pacs.local.events import StoreJournal
 
     return StoreJournal(settings.home / "events")

@@ -1,6 +1,7 @@
 """Organizations with their members, the index of the archive, and the function that fills it."""
 
 from alembic import op
+
 from pacs.database.migrate import statements
 
 revision = "0001"
