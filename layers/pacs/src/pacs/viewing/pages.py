@@ -105,8 +105,7 @@ def render(template: str, **values: object) -> Page:
     nonce = secrets.token_urlsafe(16)
     policy = (
         f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self';"
-        " img-src 'self';"
-        " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        " img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
     return Page(
         environment().get_template(template).render(nonce=nonce, **values),
