@@ -116,7 +116,7 @@ def tag_of(name: str) -> str | None:
         return by_name()[name].tag
     from pydicom.datadict import tag_for_keyword  # slow to import, and hardly ever needed
 
-    tag = tag_for_keyword(name)
+    tag = tag_for_keyword(name) if name else None  # pydicom has an entry whose keyword is empty
     return None if tag is None else f"{tag:08X}"
 
 
