@@ -1,0 +1,198 @@
+"""The node: one listening process from start to drained end. `serve` is called by `python -m gateway_scp`."""
+
+import errno
+import signal
+import socket
+import ssl
+import threading
+import time
+from types import FrameType
+from typing import Any
+
+from pydicom.uid import UID
+from pynetdicom import _config, evt
+from pynetdicom.ae import ApplicationEntity
+from pynetdicom.transport import AddressInformation
+
+from gateway_scp import handlers, log
+from gateway_scp.arrival import Spool
+from gateway_scp.health import Health
+from gateway_scp.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from gateway_scp.peers import Peers
+from gateway_scp.records import Visit, finish
+from gateway_scp.settings import GatewaySettings
+from gateway_scp.sockets import WaitingRoom, listen
+from gateway_scp.wire import Acceptor, Refusal, StoreRequest
+from pacs.bootstrap import Stores
+from pacs.dicom.modalities import KEY
+from pacs.errors import NotConfigured, ObjectNotFound, PacsError
+
+MAXIMUM_PDU_BYTES = 131072
+NEGOTIATION_S = 30.0
+DRAIN_S = 105.0  # then five seconds remain of the promised 110
+ABORT_S = 3.0
+
+_config.LOG_HANDLER_LEVEL = "none"  # no per-PDU handlers, no datasets in the log
+_config.CODECS = ("ascii", "utf-8", "latin-1")  # AE titles of careless peers
+
+
+class Node:
+    """Holds what its associations share; the wire's `Host`."""
+
+    def __init__(self, settings: GatewaySettings, stores: Stores) -> None:
+        self._settings = settings
+        self._stores = stores
+        self._spool = Spool(settings.spool)
+        self._peers = Peers(stores.exchange)
+        self._open: set[Acceptor] = set()
+        self._changed = threading.Condition()
+        self._leaving = threading.Event()
+        self._at_once = False
+        self.tls = tls_context(settings)
+        self.entity = entity(settings.ae_title)
+        listening = self._bind("PACS_DICOM_PORT", settings.dicom_port)
+        self.port: int = listening.getsockname()[1]
+        self._room = WaitingRoom(listening, self._receive)
+        self._health = self._start_health()
+
+    def run(self) -> None:
+        """Serve until `leave`; returns when the last association has ended."""
+        self._peers.start()
+        log.info(
+            "listening",
+            host=self._settings.bind,
+            port=self.port,
+            ae_title=self._settings.ae_title,
+            tls=self.tls is not None,
+            health_port=self._health.port if self._health else None,
+        )
+        self._room.run()
+        self._drain()
+        self._peers.stop()
+        if self._health:
+            self._health.stop()
+        log.info("stopped")
+
+    def leave(self) -> None:
+        """Drain; called again: leave at once. May be called from a signal handler."""
+        self._at_once = self._leaving.is_set()
+        self._leaving.set()
+        self._room.stop()
+
+    # What the associations ask (the wire's Host).
+
+    def admit(self, visit: Visit) -> Refusal | None:
+        if self._leaving.is_set():
+            return Refusal(*handlers.CONGESTION, "the node is leaving")
+        if len(self._open) > self._settings.dicom_max_associations:
+            return Refusal(*handlers.LOCAL_LIMIT, "too many associations")
+        return handlers.admit(visit, self._peers, self._settings.ae_title)
+
+    def begin_store(self, visit: Visit, request: StoreRequest, buffer: bytearray) -> None:
+        handlers.begin_store(request, self._spool, buffer)
+
+    def end_store(self, visit: Visit, request: StoreRequest) -> None:
+        handlers.end_store(visit, request, self._stores)
+
+    def handlers(self, visit: Visit) -> list[tuple[evt.EventType, Any, list[Any]]]:
+        return [(event, handler, [visit]) for event, handler in handlers.HANDLERS]
+
+    def ended(self, association: Acceptor) -> None:
+        if association.visit.requested:
+            finish(association.visit, self._stores.exchange)
+        with self._changed:
+            self._open.discard(association)
+            self._changed.notify_all()
+
+    def ill(self) -> str:
+        """Why this node cannot store now, or an empty text."""
+        if self._leaving.is_set():
+            return "leaving"
+        for store in (self._stores.originals, self._stores.exchange):
+            try:
+                store.head(KEY)
+            except ObjectNotFound:
+                continue  # that is an answer, too
+            except PacsError as error:
+                return error.message
+        return ""
+
+    # Its own affairs.
+
+    def _bind(self, variable: str, port: int) -> socket.socket:
+        try:
+            return listen(self._settings.bind, port, reuse_port=self._settings.dicom_reuse_port)
+        except OSError as error:
+            raise busy(variable, port, error) from error
+
+    def _start_health(self) -> Health | None:
+        port = self._settings.dicom_health_port
+        if not port:
+            return None
+        try:
+            return Health((self._settings.bind, port), self.ill, reuse_port=self._settings.dicom_reuse_port)
+        except OSError as error:
+            raise busy("PACS_DICOM_HEALTH_PORT", port, error) from error
+
+    def _receive(self, connection: socket.socket, address: tuple[str, int]) -> None:
+        association = Acceptor(self, connection, AddressInformation.from_tuple(address))
+        with self._changed:
+            self._open.add(association)
+        association.start()
+
+    def _drain(self) -> None:
+        log.info("leaving", associations=len(self._open))
+        deadline = time.monotonic() + DRAIN_S
+        while self._open and not self._at_once and time.monotonic() < deadline:
+            with self._changed:
+                self._changed.wait(0.2)
+        for association in list(self._open):
+            association.quit("the node is leaving")
+        with self._changed:
+            self._changed.wait_for(lambda: not self._open, ABORT_S)
+
+
+def busy(variable: str, port: int, error: OSError) -> NotConfigured:
+    reason = "in use" if error.errno == errno.EADDRINUSE else f"not to be had ({errno.errorcode.get(error.errno or 0)})"
+    return NotConfigured(f"port {port} is {reason}: set {variable} to another one", field=variable)
+
+
+def entity(ae_title: str) -> ApplicationEntity:
+    """pynetdicom's application entity; our own count limits the associations."""
+    made = ApplicationEntity(ae_title)
+    made.maximum_pdu_size = MAXIMUM_PDU_BYTES
+    made.maximum_associations = 1 << 20
+    made.acse_timeout = NEGOTIATION_S
+    made.implementation_class_uid = UID(IMPLEMENTATION_CLASS_UID)
+    made.implementation_version_name = IMPLEMENTATION_VERSION_NAME
+    return made
+
+
+def tls_context(settings: GatewaySettings) -> ssl.SSLContext | None:
+    """TLS 1.2 or later (PS3.15 §B.12); with a client CA, only clients that show a certificate of it."""
+    if not settings.dicom_tls_certificate:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(settings.dicom_tls_certificate, settings.dicom_tls_key)
+    except OSError as error:
+        raise NotConfigured("PACS_DICOM_TLS_CERTIFICATE and PACS_DICOM_TLS_KEY make no pair") from error
+    if settings.dicom_tls_client_ca:
+        context.verify_mode = ssl.CERT_REQUIRED
+        try:
+            context.load_verify_locations(settings.dicom_tls_client_ca)
+        except OSError as error:
+            raise NotConfigured("PACS_DICOM_TLS_CLIENT_CA is no file of certificates") from error
+    return context
+
+
+def serve(settings: GatewaySettings, stores: Stores) -> None:
+    """Serve in this process until SIGTERM or SIGINT; a second one ends it at once. Raises NotConfigured."""
+    node = Node(settings, stores)
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        node.leave()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+    node.run()
