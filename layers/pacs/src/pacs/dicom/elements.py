@@ -114,10 +114,13 @@ class Parser:
         self.pixel_data: PixelData | None = None
         self._count = 0
 
-    def read_root(self, item: Item, position: int, group: int | None = None) -> int:
-        """Fill the root up to pixel data, the end, or where another than this group begins; returns where that is."""
+    def read_root(self, item: Item, position: int, group: int | None = None, until: int | None = None) -> int:
+        """Fill the root up to pixel data, the end, or where another than this group begins; returns where that is.
+
+        `until` is a tag after which nothing more is read.
+        """
         item.implicit = self._looks_implicit(position, item.implicit)
-        return self._read_elements(item, position, None, 0, group)
+        return self._read_elements(item, position, None, 0, group, until)
 
     def _looks_implicit(self, position: int, assumed: bool) -> bool:
         """Some write explicit VR where they say implicit, and the other way round; letters tell."""
@@ -148,7 +151,15 @@ class Parser:
         tag = group << 16 | number
         return tag, implicit_vr(item, tag), length, position + 8
 
-    def _read_elements(self, item: Item, position: int, end: int | None, depth: int, group: int | None) -> int:
+    def _read_elements(
+        self,
+        item: Item,
+        position: int,
+        end: int | None,
+        depth: int,
+        group: int | None = None,
+        until: int | None = None,
+    ) -> int:
         elements = item.elements
         while end is None or position < end:
             tag, vr, length, offset = self._head(item, position)
@@ -170,6 +181,8 @@ class Parser:
             position = self._read_value(item, tag, element, depth)
             elements[tag] = element
             self._count_one()
+            if tag == until:
+                break
         return position
 
     def _count_one(self) -> None:
@@ -186,8 +199,6 @@ class Parser:
                 return self._read_sequence(item, element, None, depth + 1)
             return self._read_fragments(item, element)
         end = offset + length
-        if not self.file.reaches(end):
-            raise truncated()
         if element.vr == "UN" and not item.implicit:
             self._recognise(item, tag, element, depth)
         elif len(element.vr) > 2:
@@ -195,8 +206,13 @@ class Parser:
         if element.vr == "SQ":
             if element.items is None:
                 self._read_sequence(item, element, end, depth + 1)
-        elif length <= LARGE_BYTES:
+        elif length > LARGE_BYTES:
+            if not self.file.reaches(end):
+                raise truncated()
+        else:
             element.value = self.file.read_at(offset, length)
+            if len(element.value) < length:
+                raise truncated()
         return end
 
     def _recognise(self, item: Item, tag: int, element: Element, depth: int) -> None:
@@ -233,7 +249,7 @@ class Parser:
             implicit = parent.implicit or self._looks_implicit(position, assumed=False)
             item = Item(implicit, parent.little_endian, parent)
             item_end = None if length == UNDEFINED else position + length
-            position = self._read_elements(item, position, item_end, depth, None)
+            position = self._read_elements(item, position, item_end, depth)
             items.append(item)
             self._count_one()
         element.length = position - element.offset if end is None else element.length
