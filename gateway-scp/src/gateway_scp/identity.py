@@ -14,7 +14,7 @@ from pacs.dicom.source import HEADER_LIMIT_BYTES, ByteSource, InflatedSource, Ra
 from pacs.dicom.uids import require_uid
 from pacs.errors import SopClassMismatch
 
-BEYOND = 0x0020000F
+SERIES_INSTANCE_UID = 0x0020000E
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,12 @@ def read_identity(dataset: ByteSource, transfer_syntax_uid: str) -> Identity:
     if transfer_syntax_uid in DEFLATED:
         dataset = InflatedSource(dataset, 0)
     root = Item(transfer_syntax_uid == IMPLICIT_LITTLE, transfer_syntax_uid != EXPLICIT_BIG)
-    Parser(RangedFile(dataset, limit_bytes=HEADER_LIMIT_BYTES)).read_root(root, 0, BEYOND)
+    Parser(RangedFile(dataset, limit_bytes=HEADER_LIMIT_BYTES)).read_root(root, 0, until=SERIES_INSTANCE_UID)
     return Identity(
         require_uid(root.text(0x00080016), "SOPClassUID"),
         require_uid(root.text(0x00080018), "SOPInstanceUID"),
         require_uid(root.text(0x0020000D), "StudyInstanceUID"),
-        require_uid(root.text(0x0020000E), "SeriesInstanceUID"),
+        require_uid(root.text(SERIES_INSTANCE_UID), "SeriesInstanceUID"),
     )
 
 
