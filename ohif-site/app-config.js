@@ -34,6 +34,15 @@
     return new Promise(() => {});
   }
 
+  // For faults that another try may cure: the archive does not answer, or not as it should.
+  function stop(why) {
+    const text = document.createElement('p');
+    text.textContent = `Görüntüleyici başlatılamadı, sayfayı yenileyin. The viewer could not start, reload the page. (${why})`;
+    text.style.cssText = 'color: #e8edf5; font: 16px system-ui, sans-serif; padding: 2rem';
+    document.body.replaceChildren(text);
+    return new Promise(() => {});
+  }
+
   function authorization() {
     return { Authorization: 'Bearer ' + launch.token };
   }
@@ -48,14 +57,11 @@
 
   async function fetchConfiguration() {
     const query = launch.returnUrl ? '?returnUrl=' + encodeURIComponent(launch.returnUrl) : '';
-    const response = await fetch('/ohif/config' + query, { headers: authorization() });
+    const response = await fetch('/ohif/config' + query, { headers: authorization() }).catch(error => error);
     if (response.status === 401) {
       return leave('?expired=1');
     }
-    if (!response.ok) {
-      throw new Error('/ohif/config answered ' + response.status);
-    }
-    return response.json();
+    return response.ok ? response.json() : stop(response.status || response.message);
   }
 
   function backButton(returnUrl) {

@@ -174,6 +174,14 @@ def test_a_tab_without_a_link_is_told_that_it_needs_one(context: BrowserContext,
     assert archive.requests == []
 
 
+def test_an_archive_that_does_not_answer_is_told_of(context: BrowserContext, link: Link) -> None:
+    page = context.new_page()
+    page.route("**/ohif/config*", lambda route: route.fulfill(status=503, body="{}"))
+    page.goto(link(STUDIES[0]))
+    expect(page.get_by_text("The viewer could not start")).to_be_visible()
+    expect(page.get_by_text("(503)")).to_be_visible()
+
+
 def test_turkish_browsers_get_turkish_and_privacy_hides_the_name(browser: Browser, link: Link) -> None:
     context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="tr")
     page = context.new_page()

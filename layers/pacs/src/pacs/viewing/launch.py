@@ -19,6 +19,8 @@ MAX_TTL_S = 7 * 24 * 3600
 MAX_RETURN_URL = 2048
 VIEWER = "/ohif-viewer/viewer"
 RETURN_ROOT = "/viewer/"
+# Cookies that the authorizer takes for launch tokens start with this.
+COOKIE_PREFIX = "pacs_launch_"
 
 # RFC 3986 §2: what a URI is written with; `%` only before two hexadecimal digits.
 _URI = re.compile(r"(?:[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})+")
@@ -120,9 +122,13 @@ def check_return_url(text: str, origin: str) -> str:
 
 
 def viewer_url(settings: Settings, launch: Launch, token: str) -> str:
-    """Where the launch page sends the browser: our own OHIF, or the public one that the settings name."""
+    """Where the launch page sends the browser: our own OHIF, or the public one that the settings name.
+
+    The public one reads its data source from an address and the token from its own. From 3.13 on it does so only
+    when its configuration lists our origin in `dangerouslyAllowedOriginsForAuthenticatedEnvironments`; its own origin
+    must stand in PACS_CORS_ORIGINS.
+    """
     if settings.public_ohif_url:
-        # A public OHIF reads its data source from an address, and takes the token out of its own.
         config = f"{settings.origin}/ohif/config?{urlencode({'token': token})}"
         query = urlencode({"studyInstanceUIDs": ";".join(launch.studies), "url": config, "token": token})
         return f"{settings.public_ohif_url.rstrip('/')}/viewer/dicomwebproxy?{query}"
@@ -142,4 +148,4 @@ def launch_cookies(tokens: Tokens, launch: Launch, now: datetime) -> Iterator[Co
     for study in launch.studies:
         narrowed = Scope(scope.organization_id, "launch", None, (study,), scope.privacy, scope.member_id)
         value = tokens.sign(narrowed, "launch", ttl_s=remaining_s)
-        yield Cookie(f"pacs_launch_{same}", value, f"/dicomweb/studies/{study}", remaining_s)
+        yield Cookie(f"{COOKIE_PREFIX}{same}", value, f"/dicomweb/studies/{study}", remaining_s)
