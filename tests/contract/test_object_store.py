@@ -248,20 +248,18 @@ def test_s3_stores_a_new_original_with_one_request(s3_store: S3Store, client: An
     assert requests == ["PUT"]
 
 
-def test_s3_stores_large_files_in_parts(
-    s3_store: S3Store, folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(s3, "ONE_PUT_MAX_BYTES", 6 << 20)
-    monkeypatch.setattr(s3, "PART_BYTES", 5 << 20)
+def test_s3_stores_large_files_in_parts(s3_store: S3Store, folder: str, tmp_path: Path) -> None:
     outcomes = []
-    for seed in (1, 1, 2):
-        data = hashlib.shake_128(bytes([seed])).digest((11 << 20) + 7)
+    for last in (b"1", b"1", b"2"):
         file = tmp_path / "large"
-        file.write_bytes(data)
-        outcomes.append(store_original(s3_store, folder + "a.dcm", file))
+        with file.open("wb") as writing:
+            writing.seek(s3.ONE_PUT_MAX_BYTES)
+            writing.write(last)
+        digest = sha256(file.read_bytes())
+        outcomes.append(s3_store.store_original(folder + "a.dcm", file, sha256=digest, metadata={}))
         info, body = s3_store.get(folder + "a.dcm")
-        assert body == data
-        assert info.metadata["sha256"] == sha256(data)
+        assert sha256(body) == info.metadata["sha256"] == digest
+        assert not file.exists()
     assert outcomes == ["created", "unchanged", "replaced"]
 
 

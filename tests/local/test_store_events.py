@@ -16,7 +16,7 @@ from urllib.parse import unquote_plus
 import pytest
 
 from pacs.errors import ObjectNotFound, StoreUnavailable, Unavailable
-from pacs.local.events import StoreJournal
+from pacs.local.events import SEGMENT_MAX_BYTES, StoreJournal
 from pacs.local.store import DirectoryStore
 from pacs.ports import Outcome
 
@@ -128,7 +128,7 @@ def test_an_original_whose_event_failed_gets_it_when_it_is_sent_again(
 
 
 SAVE_SAME = """
-print(*(save(f"study/{n}.dcm", b"%d" % n * 9999) for n in range(200)), flush=True)
+print(*(save(f"study/{n}.dcm", b"%d" % n * 9999) for n in range(100)), flush=True)
 """
 
 
@@ -139,10 +139,10 @@ def test_two_processes_store_the_same_originals_once(
     go(*both)
     outcomes = [process.communicate()[0].split() for process in both]
     assert all(sorted(pair) == ["created", "unchanged"] for pair in zip(*outcomes, strict=True))
-    keys = sorted(f"study/{n}.dcm" for n in range(200))
+    keys = sorted(f"study/{n}.dcm" for n in range(100))
     assert sorted(set(drained(journal))) == keys
     assert [info.key for info in store.scan()] == keys
-    assert all(store.get(f"study/{n}.dcm")[1] == b"%d" % n * 9999 for n in range(200))
+    assert all(store.get(f"study/{n}.dcm")[1] == b"%d" % n * 9999 for n in range(100))
 
 
 SAVE_DIFFERENT = """
@@ -187,7 +187,7 @@ def test_a_killed_process_loses_nothing_it_acknowledged(
 
 
 CHURN = """
-for n in range(300):
+for n in range(100):
     store.put(f"a/b/{sys.argv[2]}", b"")
     store.delete(f"a/b/{sys.argv[2]}")
 print("done", flush=True)
@@ -324,20 +324,21 @@ def test_what_was_not_delivered_is_delivered_again(journal: StoreJournal, tmp_pa
     assert journal.drain(delivered.extend) == 0
 
 
-def test_a_living_writers_segment_stays_and_a_full_one_is_followed_by_another(
-    journal: StoreJournal, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("pacs.local.events.SEGMENT_MAX_BYTES", 20)
-    keys: list[str] = []
-    journal.append('{"n": 1}')
-    journal.drain(keys.extend)
-    assert len(list(journal.segments.iterdir())) == 1
-    for n in (2, 3, 4):
-        journal.append(f'{{"n": {n}}}')
-    assert len(list(journal.segments.iterdir())) == 2
-    journal.drain(keys.extend)
-    assert len(list(journal.segments.iterdir())) == 1
-    assert keys == [f'{{"n": {n}}}' for n in (1, 2, 3, 4)]
+def test_a_living_writers_segment_stays_and_a_full_one_is_followed_by_another(journal: StoreJournal) -> None:
+    def segments() -> int:
+        return len(list(journal.segments.iterdir()))
+
+    events = [f'{{"n": {n}, "padding": "{"x" * 3500}"}}' for n in range(SEGMENT_MAX_BYTES // 3500 + 1)]
+    received: list[str] = []
+    journal.append(events[0])
+    journal.drain(received.extend)
+    assert segments() == 1
+    for event in events[1:]:
+        journal.append(event)
+    assert segments() == 2
+    journal.drain(received.extend)
+    assert segments() == 1
+    assert received == events
 
 
 def test_torn_and_empty_lines_of_a_crash_are_left_out(journal: StoreJournal) -> None:

@@ -140,26 +140,34 @@ class S3Store:
                     yield ObjectInfo(found["Key"], found["Size"], found["ETag"].strip('"'), found["LastModified"])
 
     def _write_original(self, key: str, body: bytes | Path, arguments: Mapping[str, Any], checksum: str) -> Outcome:
-        """One PUT when nothing has the key. Otherwise only what was looked at is replaced, never another's newer."""
-        condition: dict[str, Any] = {"IfNoneMatch": "*"}
-        for _ in range(WRITE_ATTEMPTS):
+        """One PUT when nothing has the key. Otherwise only what was looked at is replaced, never another's newer.
+
+        Before the many requests of a large file it is worth one to look first.
+        """
+        look_first = is_large(body)
+        etag = ""
+        for attempt in range(WRITE_ATTEMPTS):
+            if attempt or look_first:
+                etag, sha256 = self._current(key)
+                if sha256 == arguments["Metadata"]["sha256"]:
+                    return "unchanged"
             try:
-                self._write(key, body, arguments, condition, checksum)
-                return "created" if "IfNoneMatch" in condition else "replaced"
+                self._write(key, body, arguments, {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}, checksum)
+                return "replaced" if etag else "created"
             except ClientError as error:
                 if error_code(error) not in CONDITION_FAILED:
                     raise
-            try:
-                current = self._client.head_object(Bucket=self._bucket, Key=key)
-            except ClientError as error:
-                if error_code(error) not in MISSING:
-                    raise
-                condition = {"IfNoneMatch": "*"}
-            else:
-                if current["Metadata"].get("sha256") == arguments["Metadata"]["sha256"]:
-                    return "unchanged"
-                condition = {"IfMatch": current["ETag"]}
         raise StoreUnavailable("S3: others keep writing the same object")
+
+    def _current(self, key: str) -> tuple[str, str]:
+        """ETag (as S3 quotes it) and sha256 of the current object; empty when there is none."""
+        try:
+            current = self._client.head_object(Bucket=self._bucket, Key=key)
+        except ClientError as error:
+            if error_code(error) not in MISSING:
+                raise
+            return "", ""
+        return current["ETag"], current["Metadata"].get("sha256", "")
 
     def _write(
         self,
@@ -169,7 +177,7 @@ class S3Store:
         condition: Mapping[str, Any],
         checksum: str = "",
     ) -> None:
-        if isinstance(body, Path) and body.stat().st_size > ONE_PUT_MAX_BYTES:
+        if isinstance(body, Path) and is_large(body):
             self._write_in_parts(key, body, arguments, condition)
             return
         checked: dict[str, Any] = {"ChecksumSHA256": checksum} if checksum else {}
@@ -201,6 +209,11 @@ class S3Store:
         except BaseException:
             self._client.abort_multipart_upload(Bucket=self._bucket, Key=key, UploadId=upload)
             raise
+
+
+def is_large(body: bytes | Path) -> bool:
+    """Whether a file goes in parts; bytes, which are in memory already, go at once."""
+    return isinstance(body, Path) and body.stat().st_size > ONE_PUT_MAX_BYTES
 
 
 def translated_s3() -> AbstractContextManager[None]:
