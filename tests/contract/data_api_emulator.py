@@ -207,6 +207,8 @@ def array(values: list[Any]) -> Json:
 
 def refusal(error: psycopg.errors.Error) -> Refusal:
     """PostgreSQL's error as the Data API words it."""
+    if isinstance(error, psycopg.DataError) and error.sqlstate is None:  # psycopg's own check
+        return Refusal("DatabaseErrorException", "ERROR: invalid byte sequence for encoding; SQLState: 22021")
     if error.sqlstate is None or error.sqlstate.startswith("57P"):
         return Refusal("DatabaseUnavailableException", "The writer instance in the DB cluster isn't available", 504)
     position = f"\n  Position: {error.diag.statement_position}" if error.diag.statement_position else ""
@@ -215,11 +217,7 @@ def refusal(error: psycopg.errors.Error) -> Refusal:
     return Refusal("DatabaseErrorException", message)
 
 
-@contextmanager
-def serve(dsn: str) -> Iterator[tuple[DataApiEmulator, str]]:
-    """An emulator at work, and the endpoint to give boto3."""
-    emulator = DataApiEmulator(dsn)
-
+def handler_for(emulator: DataApiEmulator) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
@@ -245,7 +243,15 @@ def serve(dsn: str) -> Iterator[tuple[DataApiEmulator, str]]:
         def log_message(self, format: str, *arguments: Any) -> None:
             """Say nothing: pytest's output is for its results."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    return Handler
+
+
+@contextmanager
+def serve(dsn: str) -> Iterator[tuple[DataApiEmulator, str]]:
+    """An emulator at work, and the endpoint to give boto3."""
+    emulator = DataApiEmulator(dsn)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler_for(emulator))
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()

@@ -234,6 +234,7 @@ def test_a_second_of_what_must_be_one_is_a_conflict(database: EngineDatabase) ->
         ("insert into organizations (id, name) values (gen_random_uuid(), :x)", {"x": None}, BadRequest),
         ("select cast(:x as uuid)", {"x": "Yılmaz"}, BadRequest),
         ("select cast(:x as timestamptz)", {"x": "yesterday or so"}, BadRequest),
+        ("select :x", {"x": "Yılmaz\0"}, BadRequest),
         ("select 1 / cast(:x as integer)", {"x": 0}, BadRequest),
         (
             "insert into branches (id, organization_id, code, name)"

@@ -8,6 +8,7 @@ and json and jsonb as Python objects.
 """
 
 import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -43,6 +44,7 @@ ELEMENTS: dict[type, type[TypeEngine[Any]]] = {str: Text, int: BigInteger, float
 UNIQUE_VIOLATION = "23505"
 FOREIGN_KEY_VIOLATION = "23503"
 LOST_A_RACE = ("40001", "40P01")  # serialization failure, deadlock
+SECOND_TRY_AFTER_S = 0.1  # at once, it might take the same lock before the winner has woken up
 # Classes of SQLSTATE. Source: PostgreSQL documentation, appendix A.
 WRONG_VALUES = ("22", "23")
 UNAVAILABLE = ("08", "40", "53", "55", "57", "58", "XX")
@@ -64,6 +66,7 @@ class EngineDatabase:
             except exc.DBAPIError as error:
                 if sqlstate(error) not in LOST_A_RACE:
                     raise
+            time.sleep(SECOND_TRY_AFTER_S)
             return self.run(prepared, parameters)
 
     def run(self, statement: Executable, parameters: Parameters) -> Rows:
@@ -155,8 +158,8 @@ def meaning(error: exc.DBAPIError) -> PacsError:
         return Conflict("there is one with the same key already")
     if state == FOREIGN_KEY_VIOLATION:
         return Conflict("what it refers to is not there, or is still referred to")
-    if state.startswith(WRONG_VALUES):
-        return BadRequest(f"a value that the database does not take (SQLSTATE {state})")
+    if state.startswith(WRONG_VALUES) or (not state and isinstance(error, exc.DataError)):
+        return BadRequest(f"a value that the database does not take ({state or 'before it was sent'})")
     if state.startswith(UNAVAILABLE) or (not state and isinstance(error, exc.OperationalError | exc.InterfaceError)):
         return DatabaseUnavailable(f"the database does not answer ({state or type(error.orig).__name__})")
     return PacsError(f"the database refuses a statement (SQLSTATE {state or 'unknown'})")

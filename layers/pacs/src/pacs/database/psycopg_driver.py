@@ -52,7 +52,7 @@ class PsycopgDatabase(EngineDatabase):
         deadline, pause_s = time.monotonic() + self.patience_s, FIRST_PAUSE_S
         while True:
             try:
-                return psycopg.connect(self.dsn, context=self.adapters)
+                return psycopg.connect(self.dsn, context=self.adapters, prepare_threshold=None)
             except psycopg.OperationalError:
                 if time.monotonic() + pause_s > deadline:
                     raise
