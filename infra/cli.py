@@ -129,6 +129,7 @@ def token(
 ) -> None:
     """Print a Bearer token: for some studies, or for a role."""
     from infra.local.running import open_home
+    from pacs.viewing.launch import check_studies
 
     if bool(studies) == bool(role):
         raise BadRequest("give either --studies or --role", field="--role")
@@ -138,6 +139,7 @@ def token(
     home = open_home()
     organization_id, _branch_id = home.default_branch()
     if studies:
+        check_studies(studies.split(","))
         scope = Scope(organization_id, "launch", studies=tuple(studies.split(",")))
         text = home.services.tokens.sign(scope, "launch", ttl_s=parse_duration(ttl))
     else:

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from pydicom import dcmread
@@ -58,6 +59,10 @@ def wait_until(condition: Callable[[], bool]) -> float:
     return time.perf_counter() - began
 
 
+def shows(peer: Peer, study: str, count: int) -> bool:
+    return peer.instances_of(study) == count
+
+
 def visible_s(peer: Peer, template: Path) -> float:
     """Median seconds from the last C-STORE response to the instance being found."""
     dataset = dcmread(template)
@@ -72,7 +77,7 @@ def visible_s(peer: Peer, template: Path) -> float:
         if association.send_c_store(dataset).Status != 0:
             raise SystemExit(f"{peer.name} refused an instance")
         study = str(dataset.StudyInstanceUID)
-        seconds.append(wait_until(lambda study=study: peer.instances_of(study) == 1))
+        seconds.append(wait_until(partial(shows, peer, study, 1)))
     association.release()
     return statistics.median(seconds)
 
@@ -132,7 +137,7 @@ def measure(folder: Path) -> Figures:
             found["four"] = rate(peer, four, 4 * FOUR, no_delay=True)
             if peer.dicomweb:
                 send(peer, folder / "series", no_delay=True)
-                wait_until(lambda peer=peer: peer.instances_of(series[0]) == SERIES)
+                wait_until(partial(shows, peer, series[0], SERIES))
                 found["visible"] = visible_s(peer, folder / "series" / "00001.dcm")
                 found["metadata"] = metadata_s(peer, series)
                 found["frames_1"] = frames_per_s(peer, series, 1, folder)

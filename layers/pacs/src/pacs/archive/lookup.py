@@ -1,14 +1,15 @@
 """Finding rows of the index for retrieval: every query takes a scope, and what it does not cover is not there."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 
 from pacs.archive.keys import InstancePath
 from pacs.archive.search import scope_conditions
-from pacs.dicom.frames import FrameTable
 from pacs.dicom.uids import require_uid
 from pacs.errors import BadRequest, MissingUid, NotFound
 from pacs.people.scope import Scope
@@ -18,6 +19,10 @@ COLUMNS = (
     "i.organization_id, i.study_instance_uid, i.series_instance_uid, i.sop_instance_uid, i.object_key, i.size_bytes,"
     " i.sha256, i.transfer_syntax_uid, i.frames, i.metadata_key, i.sop_class_uid, i.number_of_frames, i.updated_at"
 )
+
+
+if TYPE_CHECKING:
+    from pacs.dicom.frames import FrameTable
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,8 @@ class Instance:
 
     @property
     def frame_table(self) -> FrameTable:
+        from pacs.dicom.frames import FrameTable  # brings pydicom, which launching and searching do without
+
         return FrameTable.unpack(self.frames, self.transfer_syntax_uid)
 
 
