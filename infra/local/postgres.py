@@ -118,8 +118,11 @@ class EmbeddedPostgres:
         shutil.rmtree(self.data, ignore_errors=True)
         unfinished.mkdir(mode=0o700)
         self.hand_over(unfinished)
+        options = ["-U", USER, "-E", "UTF8", "--locale=C.UTF-8", "-A", "peer"]
+        if self.settings["fsync"] == "off":
+            options.append("--no-sync")
         done = subprocess.run(  # noqa: S603 - our own binary with our own arguments
-            self.command("initdb", "-D", str(unfinished), "-U", USER, "-E", "UTF8", "--locale=C.UTF-8", "-A", "peer"),
+            self.command("initdb", "-D", str(unfinished), *options),
             capture_output=True,
             text=True,
             cwd="/",

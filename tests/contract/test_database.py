@@ -321,6 +321,7 @@ def test_an_answer_of_several_megabytes(database: EngineDatabase) -> None:
 def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
     """A server of its own, to be killed."""
     server = EmbeddedPostgres(tmp_path_factory.mktemp("mortal"))
+    server.settings["fsync"] = "off"
     server.start()
     yield server
     server.stop()
