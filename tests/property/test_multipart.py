@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dicomweb_client.web import DICOMwebClient
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pacs.dicomweb.multipart import Part, ReceivedPart, read_parts, related, related_content_type, wrap_single
@@ -45,12 +45,14 @@ def content(part: ReceivedPart) -> bytes:
     return part.body.read_bytes() if isinstance(part.body, Path) else part.body
 
 
+@settings(deadline=None)
 @given(PART_LISTS, CUTS, st.integers(0, 30), st.binary(max_size=20).filter(lambda text: b"--boundary" not in text))
 def test_any_cutting_gives_the_same_parts(bodies: list[bytes], sizes: list[int], memory: int, epilogue: bytes) -> None:
     body = b"\r\n" + b"".join(related((Part(each, "application/dicom") for each in bodies), boundary="boundary"))
     assert read(cut(body + epilogue, sizes), memory) == [("application/dicom", each) for each in bodies]
 
 
+@settings(deadline=None)
 @given(PART_LISTS, CUTS)
 def test_what_dicomweb_client_sends_is_read(bodies: list[bytes], sizes: list[int]) -> None:
     content_type = 'multipart/related; type="application/dicom"; boundary="boundary"'
@@ -77,12 +79,14 @@ def decode(body: bytes, content_type: str) -> list[bytes]:
     return [bytes(part) for part in client._decode_multipart_message(Answer(body, content_type), stream=False)]
 
 
+@settings(deadline=None)
 @given(PART_LISTS)
 def test_dicomweb_client_reads_what_is_sent(bodies: list[bytes]) -> None:
     body = b"".join(related((Part(each, "application/dicom") for each in bodies), boundary="boundary"))
     assert decode(body, related_content_type("application/dicom", "boundary")) == bodies
 
 
+@settings(deadline=None)
 @given(BODIES)
 def test_dicomweb_client_reads_a_wrapped_frame(frame: bytes) -> None:
     assert decode(*wrap_single(frame, "application/octet-stream; transfer-syntax=1.2.840.10008.1.2.1")) == [frame]

@@ -3,7 +3,7 @@
 import re
 from fnmatch import fnmatchcase
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pacs.dicom.attributes import ATTRIBUTES, Attribute
@@ -35,17 +35,20 @@ def found(keyword: str, value: str, stored: str, *, fuzzy: bool = False) -> bool
     return True
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from("ab*?%_"), max_size=8), st.text("ab%_", max_size=8))
 def test_wildcards_mean_what_they_mean_in_a_shell(pattern: str, text: str) -> None:
     if pattern.strip():
         assert found("PatientID", pattern, fold(text)) == fnmatchcase(text, pattern)
 
 
+@settings(deadline=None)
 @given(st.text(LETTERS, min_size=1, max_size=10).filter(lambda text: text.strip() and "\\" not in text))
 def test_a_text_is_found_by_itself(text: str) -> None:
     assert found("StudyDescription", text, fold(text))
 
 
+@settings(deadline=None)
 @given(NAMES, st.data(), st.booleans())
 def test_a_name_is_found_by_its_components_in_their_order(words: list[str], data: st.DataObject, fuzzy: bool) -> None:
     begin = data.draw(st.integers(0, len(words) - 1))
@@ -54,11 +57,13 @@ def test_a_name_is_found_by_its_components_in_their_order(words: list[str], data
     assert found("PatientName", delimiter.join(words[begin:end]), fold("^".join(words)), fuzzy=fuzzy)
 
 
+@settings(deadline=None)
 @given(NAMES)
 def test_a_name_is_found_fuzzily_in_any_order(words: list[str]) -> None:
     assert found("PatientName", " ".join(sorted(words)), fold("^".join(words)), fuzzy=True)
 
 
+@settings(deadline=None)
 @given(NAMES, NAMES)
 def test_a_name_without_wildcards_finds_no_part_of_a_word(words: list[str], asked: list[str]) -> None:
     if found("PatientName", "^".join(asked), fold("^".join(words))):
@@ -67,6 +72,7 @@ def test_a_name_without_wildcards_finds_no_part_of_a_word(words: list[str], aske
         ]
 
 
+@settings(deadline=None)
 @given(st.sampled_from(ATTRIBUTES), st.text(max_size=30))
 def test_any_value_is_understood_or_refused_by_the_name_of_its_parameter(attribute: Attribute, value: str) -> None:
     try:
@@ -78,6 +84,7 @@ def test_any_value_is_understood_or_refused_by_the_name_of_its_parameter(attribu
     assert query.includes(attribute.tag)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.text(max_size=12), st.text(max_size=12)), max_size=4))
 def test_any_query_string_is_understood_or_refused(pairs: list[tuple[str, str]]) -> None:
     try:
