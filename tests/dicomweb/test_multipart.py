@@ -51,7 +51,7 @@ def test_a_frame_that_holds_the_boundary(tmp_path: Path) -> None:
 
 def test_python_reads_what_we_write() -> None:
     boundary = new_boundary()
-    pieces: Iterator[bytes] = iter([b"sec", b"ond"])
+    pieces: Iterator[bytes] = iter([b"seco", b"nd"])
     parts = [Part(b"first\n", "application/dicom"), Part(pieces, "text/plain", location="/studies/1")]
     content_type = related_content_type("application/dicom; transfer-syntax=1.2", boundary)
     whole = f"Content-Type: {content_type}\r\n\r\n".encode() + b"".join(related(parts, boundary=boundary))
