@@ -1,6 +1,6 @@
 """How do several things travel in one HTTP body? Writes multipart/related for WADO-RS, reads it for STOW-RS.
 
-Called by functions/dicomweb and functions/frames; `wrap_single` also by archive.frames, which keeps frames ready to send.
+Called by entry.answers and entry.stow; `wrap_single` by archive.frames, which keeps frames ready to send.
 
 Source: PS3.18 §8.6.1.2, RFC 2046 §5.1, RFC 2387
 """
