@@ -2,6 +2,7 @@
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pydicom
 import pytest
@@ -70,10 +71,10 @@ def parsed(name: str) -> tuple[bytes, Header]:
     return content, parse_header(BytesSource(content))
 
 
-def as_pydicom_reads(name: str, **options: bool) -> Dataset:
+def as_pydicom_reads(name: str, stop_before_pixels: bool = False) -> Dataset:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return pydicom.dcmread(FILES[name], force=True, **options)
+        return pydicom.dcmread(FILES[name], force=True, stop_before_pixels=stop_before_pixels)
 
 
 def test_there_are_files() -> None:
@@ -109,7 +110,8 @@ def drop_large(dataset: Dataset) -> None:
 
 
 def expected_syntax(name: str) -> str | None:
-    return as_pydicom_reads(name, stop_before_pixels=True).file_meta.get("TransferSyntaxUID")
+    uid: str | None = as_pydicom_reads(name, stop_before_pixels=True).file_meta.get("TransferSyntaxUID")
+    return uid
 
 
 @pytest.mark.parametrize("name", READABLE)
@@ -163,7 +165,7 @@ def test_json_and_index_row_are_made(name: str) -> None:
     assert index_row(header)["sop_instance_uid"] == header.sop_instance_uid
 
 
-def bulk_paths(result: dict) -> list[str]:
+def bulk_paths(result: dict[str, Any]) -> list[str]:
     paths = []
     for element in result.values():
         if "BulkDataURI" in element:
