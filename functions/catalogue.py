@@ -75,7 +75,8 @@ INSTANCE = SERIES + "/instances/{instance}"
 READ_ARCHIVE = (
     Grant("database", ("use",)),
     Grant("store:originals", ("read",)),
-    Grant("store:derived", ("read", "write")),
+    # Delete: a frame made while its instance was being replaced is taken back.
+    Grant("store:derived", ("read", "write", "delete")),
     Grant("store:exchange", ("read", "write")),
 )
 

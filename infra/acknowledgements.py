@@ -46,7 +46,7 @@ ACKNOWLEDGED: tuple[tuple[str, str, str], ...] = (
     ("api", "HIPAA.Security-LambdaConcurrency", "One clinic: the account's own limit is the right one."),
     ("api", "HIPAA.Security-LambdaDLQ", "Queues and schedules have theirs; the rest is called and answers."),
     ("api", "HIPAA.Security-LambdaInsideVPC", "Everything they touch is an API with IAM: no VPC, no NAT."),
-    ("api/schedules-dead", "AwsSolutions-SQS3", "It is the dead-letter queue of the schedules."),
+    ("api/schedules-dlq", "AwsSolutions-SQS3", "It is the dead-letter queue of the schedules."),
     ("api/Api", "AwsSolutions-APIG2", "FastAPI validates, and says in our shape what is wrong."),
     ("api/Api", "AwsSolutions-APIG3", "dev only: prod has a web ACL."),
     (

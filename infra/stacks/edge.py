@@ -1,5 +1,6 @@
 """What browsers reach: CloudFront before the viewer's site, the frames in S3, and the API for everything else."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from aws_cdk import CfnOutput, Duration, Environment, RemovalPolicy, Stack
@@ -15,24 +16,12 @@ from infra.stacks.api import Api
 from infra.stacks.data import Data
 from infra.stacks.functions import ROOT
 from infra.stacks.log_groups import retained_log_group
+from pacs.viewing.headers import VIEWER_HEADERS, cache_control
 
 API = "api"  # the id that infra/edge/frames.js calls the API's origin by
 SITE_PREFIX = "ohif-viewer"
-CONTENT_SECURITY_POLICY = "; ".join(
-    (
-        "default-src 'self'",
-        "script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'",
-        "style-src 'self' 'unsafe-inline'",
-        "img-src 'self' data: blob:",
-        "font-src 'self' data:",
-        "connect-src 'self' blob: data:",
-        "worker-src 'self' blob:",
-        "media-src 'self' blob:",
-        "object-src 'self' blob:",
-        "base-uri 'self'",
-        "frame-ancestors 'none'",
-    )
-)
+# Asked for each time by browsers; everything else in the site carries a hash in its name.
+PAGES = ("index.html", "app-config.js")
 ONE_YEAR = Duration.days(365)
 
 
@@ -129,7 +118,7 @@ class Edge(Stack):
                 query_string_behavior=cloudfront.OriginRequestQueryStringBehavior.all(),
             ),
             # Asked again each time: an instance that was sent again has other frames under the same address.
-            response_headers_policy=self._headers("FramesHeaders", cache_control="private, no-cache"),
+            response_headers_policy=self._headers("FramesHeaders", custom={"Cache-Control": "private, no-cache"}),
             viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
         )
 
@@ -139,7 +128,11 @@ class Edge(Stack):
             cache_policy=cloudfront.CachePolicy.CACHING_OPTIMIZED,
             compress=True,
             function_associations=[self._on_viewer_request("SitePaths", "site.js")],
-            response_headers_policy=self._headers("SiteHeaders", content_security_policy=CONTENT_SECURITY_POLICY),
+            response_headers_policy=self._headers(
+                "SiteHeaders",
+                content_security_policy=VIEWER_HEADERS["Content-Security-Policy"],
+                custom={"Permissions-Policy": VIEWER_HEADERS["Permissions-Policy"]},
+            ),
             viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
         )
 
@@ -157,26 +150,29 @@ class Edge(Stack):
         return cloudfront.FunctionAssociation(event_type=cloudfront.FunctionEventType.VIEWER_REQUEST, function=function)
 
     def _headers(
-        self, id: str, *, cache_control: str = "", content_security_policy: str = ""
+        self, id: str, *, custom: Mapping[str, str] | None = None, content_security_policy: str = ""
     ) -> cloudfront.ResponseHeadersPolicy:
         """Security headers on everything; the API may set stricter ones of its own."""
+        policy = (
+            cloudfront.ResponseHeadersContentSecurityPolicy(
+                content_security_policy=content_security_policy, override=True
+            )
+            if content_security_policy
+            else None
+        )
+        headers = [
+            cloudfront.ResponseCustomHeader(header=name, value=value, override=False)
+            for name, value in (custom or {}).items()
+        ]
         return cloudfront.ResponseHeadersPolicy(
             self,
             id,
             response_headers_policy_name=f"{self.stage.prefix}{id}",
-            custom_headers_behavior=cloudfront.ResponseCustomHeadersBehavior(
-                custom_headers=[
-                    cloudfront.ResponseCustomHeader(header="Cache-Control", value=cache_control, override=False)
-                ]
-            )
-            if cache_control
+            custom_headers_behavior=cloudfront.ResponseCustomHeadersBehavior(custom_headers=headers)
+            if headers
             else None,
             security_headers_behavior=cloudfront.ResponseSecurityHeadersBehavior(
-                content_security_policy=cloudfront.ResponseHeadersContentSecurityPolicy(
-                    content_security_policy=content_security_policy, override=True
-                )
-                if content_security_policy
-                else None,
+                content_security_policy=policy,
                 content_type_options=cloudfront.ResponseHeadersContentTypeOptions(override=True),
                 # Launch links carry a token in their query: no other site hears of them.
                 referrer_policy=cloudfront.ResponseHeadersReferrerPolicy(
@@ -190,14 +186,20 @@ class Edge(Stack):
 
     def _publish(self, site: Path) -> None:
         # CloudFront compresses by itself, so the copies that the one machine sends stay behind.
-        s3_deployment.BucketDeployment(
-            self,
-            "Publish",
-            sources=[s3_deployment.Source.asset(str(site), exclude=["*.gz"])],
-            destination_bucket=self.site,
-            destination_key_prefix=SITE_PREFIX,
-            distribution=self.distribution,
-            distribution_paths=[f"/{SITE_PREFIX}/*"],
-            log_group=retained_log_group(self, "PublishLogs", "publish", self.stage, self.data.key),
-            memory_limit=512,
-        )
+        files = {"Files": ["*.gz", *PAGES], "Pages": ["*", *(f"!{page}" for page in PAGES)]}
+        kept = {"Files": "any-name.js", "Pages": PAGES[0]}
+        logs = retained_log_group(self, "PublishLogs", "publish", self.stage, self.data.key)
+        for part, exclude in files.items():
+            s3_deployment.BucketDeployment(
+                self,
+                f"Publish{part}",
+                sources=[s3_deployment.Source.asset(str(site), exclude=exclude)],
+                cache_control=[s3_deployment.CacheControl.from_string(cache_control(kept[part]))],
+                destination_bucket=self.site,
+                destination_key_prefix=SITE_PREFIX,
+                distribution=self.distribution,
+                distribution_paths=[f"/{SITE_PREFIX}/*"],
+                log_group=logs,
+                memory_limit=512,
+                prune=False,  # pages that are open still ask for the files of the version before
+            )

@@ -13,7 +13,7 @@ from functions import catalogue
 from infra.settings import Stage
 from infra.stacks.data import Data
 
-DEAD = "-dead"
+DEAD = "-dlq"
 KEPT = Duration.days(14)
 
 
@@ -30,7 +30,7 @@ def dead_letter_queue(scope: Construct, name: str, stage: Stage, key: kms.IKey) 
 
 
 class Messaging(Stack):
-    """Every queue has its dead-letter queue, named after it with `-dead` behind."""
+    """Every queue has its dead-letter queue, named after it with `-dlq` behind, as `pacs.aws.queue` knows."""
 
     def __init__(self, scope: Construct, stage: Stage, data: Data) -> None:
         super().__init__(

@@ -1,0 +1,92 @@
+"""The keys that sign tokens in the cloud: made, rotated, and told to the edge. Run by the owner, never by a function.
+
+`uv run --with "botocore[crt]" python -m infra.keys prod` makes what is missing and brings the edge up to date.
+A rotation takes two runs: `--prepare launch` adds a key that verifies; `--promote launch`, ten minutes later when
+every function has read it, lets it sign, while the one before still verifies.
+"""
+
+import argparse
+import json
+import secrets
+from base64 import urlsafe_b64encode
+from typing import Any, get_args
+
+from infra.settings import STAGES, Stage
+from pacs.ports import Audience
+
+EDGE_AUDIENCE = "launch"
+KEY_BYTES = 32
+
+KeyRing = dict[str, list[dict[str, str]]]
+
+
+def new_key() -> dict[str, str]:
+    """A key as `pacs.aws.secrets` reads it."""
+    return {
+        "kid": secrets.token_hex(4),
+        "secret": urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)).decode().rstrip("="),
+    }
+
+
+def completed(ring: KeyRing) -> KeyRing:
+    """The ring with one key for every audience that had none."""
+    return {**ring, **{audience: [new_key()] for audience in get_args(Audience) if not ring.get(audience)}}
+
+
+def prepared(ring: KeyRing, audience: str) -> KeyRing:
+    """The signing key, and a new one that only verifies as yet; what verified until now is dropped."""
+    return {**ring, audience: [ring[audience][0], new_key()]}
+
+
+def promoted(ring: KeyRing, audience: str) -> KeyRing:
+    """The prepared key signs; the one before verifies. Raises ValueError when none is prepared."""
+    if len(ring[audience]) != 2:
+        raise ValueError(f"no key is prepared for {audience}: run --prepare {audience} first")
+    return {**ring, audience: ring[audience][::-1]}
+
+
+def tell_edge(ring: KeyRing, store_arn: str, store: Any) -> None:
+    """Make CloudFront's key-value store hold the launch keys and nothing else, in one update."""
+    wanted = {key["kid"]: key["secret"] for key in ring[EDGE_AUDIENCE]}
+    etag = store.describe_key_value_store(KvsARN=store_arn)["ETag"]
+    held = {item["Key"]: item["Value"] for item in store.list_keys(KvsARN=store_arn)["Items"]}
+    puts = [{"Key": kid, "Value": secret} for kid, secret in wanted.items() if held.get(kid) != secret]
+    deletes = [{"Key": kid} for kid in held if kid not in wanted]
+    if puts or deletes:
+        store.update_keys(KvsARN=store_arn, IfMatch=etag, Puts=puts, Deletes=deletes)
+
+
+def change(ring: KeyRing, arguments: argparse.Namespace) -> KeyRing:
+    """The ring as the command line wants it."""
+    if arguments.prepare:
+        return prepared(ring, arguments.prepare)
+    return promoted(ring, arguments.promote) if arguments.promote else completed(ring)
+
+
+def run(stage: Stage, arguments: argparse.Namespace) -> None:
+    import boto3
+
+    vault = boto3.client("secretsmanager", region_name=stage.region)
+    secret_id = f"{stage.prefix}signing-keys"
+    ring: KeyRing = json.loads(vault.get_secret_value(SecretId=secret_id)["SecretString"])
+    changed = change(ring, arguments)
+    if changed != ring:
+        vault.put_secret_value(SecretId=secret_id, SecretString=json.dumps(changed))
+    found = boto3.client("cloudfront").describe_key_value_store(Name=f"{stage.prefix}launch-keys")
+    tell_edge(changed, found["KeyValueStore"]["ARN"], boto3.client("cloudfront-keyvaluestore"))
+    for audience, keys in sorted(changed.items()):
+        print(audience, *(key["kid"] for key in keys))  # noqa: T201
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m infra.keys", description=__doc__)
+    parser.add_argument("stage", choices=[stage.name for stage in STAGES])
+    step = parser.add_mutually_exclusive_group()
+    step.add_argument("--prepare", choices=get_args(Audience))
+    step.add_argument("--promote", choices=get_args(Audience))
+    arguments = parser.parse_args()
+    run(next(stage for stage in STAGES if stage.name == arguments.stage), arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,379 @@
+"""What every deployment promises, read from the synthesized templates of both stages."""
+
+import json
+from typing import Any
+
+import pytest
+
+from functions import catalogue
+
+STAGES = ("dev", "prod")
+
+# Actions that know no resource; a `*` stands for nothing else in what we wrote ourselves.
+WITHOUT_RESOURCE = {
+    "ecr:GetAuthorizationToken",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
+}
+# Functions that CDK brings along: they run while a deployment lasts.
+OF_CDK = ("BucketNotificationsHandler", "CustomCDKBucketDeployment", "AWSCDKTriggerCustomResource")
+
+
+def function_name(stage: str, name: str) -> str:
+    return f"pacs-{stage}-{name}"
+
+
+def our_functions(synthesized: Any, stage: str) -> dict[str, dict[str, Any]]:
+    """Properties of the catalogue's functions by their physical name."""
+    found = synthesized.resources(f"pacs-{stage}-api", "AWS::Lambda::Function").values()
+    return {
+        each["Properties"]["FunctionName"]: each["Properties"] for each in found if "FunctionName" in each["Properties"]
+    }
+
+
+def test_nothing_is_left_that_cdk_nag_finds_and_nothing_acknowledged_in_vain(synthesized: Any, stages: Any) -> None:
+    from infra.acknowledgements import acknowledged
+
+    table = [entry for stage in stages for entry in acknowledged(stage)]
+    unanswered = [
+        (path, rule)
+        for path, rule in sorted(synthesized.findings)
+        if not any(rule == known and f"{path}/".startswith(f"{place}/") for place, known, _ in table)
+    ]
+    assert unanswered == []
+    idle = [
+        (place, rule)
+        for place, rule, _ in table
+        if not any(rule == found and f"{path}/".startswith(f"{place}/") for path, found in synthesized.findings)
+        and not elsewhere(place, rule, synthesized.findings)
+    ]
+    assert idle == []
+    assert all(len(reason) > 10 for *_, reason in table)
+
+
+def elsewhere(place: str, rule: str, findings: frozenset[tuple[str, str]]) -> bool:
+    """Whether the other stage has this finding at the same place."""
+    old, new = ("pacs-dev-", "pacs-prod-") if place.startswith("pacs-dev-") else ("pacs-prod-", "pacs-dev-")
+    other = place.replace(old, new, 1)
+    return any(rule.replace(old, new) == found and path.startswith(other) for path, found in findings)
+
+
+def test_every_store_is_private_versioned_and_encrypted_with_our_key(synthesized: Any) -> None:
+    for stage in STAGES:
+        buckets = synthesized.resources(f"pacs-{stage}-data", "AWS::S3::Bucket")
+        stores = {name: bucket["Properties"] for name, bucket in buckets.items() if "AccessLogs" not in name}
+        assert len(stores) == len(catalogue.STORES)
+        for properties in stores.values():
+            rule = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"][0]
+            assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
+            assert "Key" in json.dumps(rule["ServerSideEncryptionByDefault"]["KMSMasterKeyID"])
+            assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
+    for stack, name, bucket in synthesized.all_resources("AWS::S3::Bucket"):
+        assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}, (stack, name)
+
+
+def test_every_bucket_refuses_what_is_not_tls(synthesized: Any) -> None:
+    policies = synthesized.all_resources("AWS::S3::BucketPolicy")
+    assert len(policies) == len(synthesized.all_resources("AWS::S3::Bucket"))
+    for _, _, policy in policies:
+        statements = policy["Properties"]["PolicyDocument"]["Statement"]
+        assert any(
+            each["Effect"] == "Deny" and each["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+            for each in statements
+        )
+
+
+def test_originals_are_never_expired(synthesized: Any) -> None:
+    for stage in STAGES:
+        buckets = synthesized.resources(f"pacs-{stage}-data", "AWS::S3::Bucket")
+        (originals,) = [bucket for name, bucket in buckets.items() if name.startswith("Originals")]
+        rules = json.dumps(originals["Properties"]["LifecycleConfiguration"])
+        assert "Expiration" not in rules
+        assert originals["DeletionPolicy"] == ("Retain" if stage == "prod" else "Delete")
+
+
+def test_the_configuration_of_the_door_outlives_the_expiry_around_it(synthesized: Any) -> None:
+    for stage in STAGES:
+        buckets = synthesized.resources(f"pacs-{stage}-data", "AWS::S3::Bucket")
+        (exchange,) = [bucket for name, bucket in buckets.items() if name.startswith("Exchange")]
+        rules = exchange["Properties"]["LifecycleConfiguration"]["Rules"]
+        expiring = [rule.get("Prefix", "") for rule in rules if "ExpirationInDays" in rule]
+        assert sorted(expiring) == ["associations/", "audio/", "exports/", "reports/", "responses/"]
+
+
+def test_only_cloudfront_reads_frames_and_nobody_is_anybody(synthesized: Any) -> None:
+    allowed = [
+        (stack, statement)
+        for stack, _, policy in synthesized.all_resources("AWS::S3::BucketPolicy")
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Allow"
+    ]
+    assert not any("*" in json.dumps(statement["Principal"]) for _, statement in allowed)
+    readers = [
+        statement for stack, statement in allowed if stack.endswith("data") and "GetObject" in str(statement["Action"])
+    ]
+    assert len(readers) == len(STAGES)
+    for statement in readers:
+        assert statement["Principal"] == {"Service": "cloudfront.amazonaws.com"}
+        assert statement["Action"] == "s3:GetObject"
+        assert statement["Resource"]["Fn::Join"][1][-1] == "/frames/*"
+        assert "aws:SourceArn" in json.dumps(statement["Condition"])
+
+
+def test_the_database_is_encrypted_unreachable_and_in_prod_protected(synthesized: Any) -> None:
+    for stage in STAGES:
+        stack = f"pacs-{stage}-data"
+        (cluster,) = synthesized.resources(stack, "AWS::RDS::DBCluster").values()
+        properties = cluster["Properties"]
+        assert properties["StorageEncrypted"] and properties["KmsKeyId"]
+        assert properties["EnableHttpEndpoint"] and properties["ManageMasterUserPassword"]
+        assert properties["DeletionProtection"] == (stage == "prod")
+        assert cluster["DeletionPolicy"] == ("Snapshot" if stage == "prod" else "Delete")
+        assert properties["BackupRetentionPeriod"] == (35 if stage == "prod" else 7)
+        scaling = properties["ServerlessV2ScalingConfiguration"]
+        assert scaling["MinCapacity"] == (0.5 if stage == "prod" else 0)
+        (writer,) = synthesized.resources(stack, "AWS::RDS::DBInstance").values()
+        assert writer["Properties"]["PubliclyAccessible"] is False
+        groups = synthesized.resources(stack, "AWS::EC2::SecurityGroup").values()
+        assert not any("SecurityGroupIngress" in group["Properties"] for group in groups)
+
+
+def test_the_database_logs_no_patient(synthesized: Any) -> None:
+    (group,) = synthesized.resources("pacs-prod-data", "AWS::RDS::DBClusterParameterGroup").values()
+    parameters = group["Properties"]["Parameters"]
+    assert parameters["log_error_verbosity"] == "terse"
+    assert parameters["log_statement"] == "none"
+    assert parameters["log_min_error_statement"] == "fatal"
+
+
+def test_nothing_costs_while_it_idles_behind_a_nat(synthesized: Any) -> None:
+    assert synthesized.all_resources("AWS::EC2::NatGateway") == []
+    for stage in STAGES:
+        assert not any("VpcConfig" in properties for properties in our_functions(synthesized, stage).values())
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_queue_has_a_dead_letter_queue_and_our_key(synthesized: Any, stage: str) -> None:
+    queues = {
+        each["Properties"]["QueueName"]: each["Properties"]
+        for stack in ("messaging", "api")
+        for each in synthesized.resources(f"pacs-{stage}-{stack}", "AWS::SQS::Queue").values()
+    }
+    sources = [(source, each.timeout_s) for each in catalogue.FUNCTIONS for source in each.sources]
+    for source, timeout_s in sources:
+        properties = queues[f"pacs-{stage}-{source.queue}"]
+        assert properties["RedrivePolicy"]["maxReceiveCount"] == source.max_receives
+        assert properties["VisibilityTimeout"] >= 6 * timeout_s
+        assert f"pacs-{stage}-{source.queue}-dlq" in queues
+    assert len(queues) == 2 * len(sources) + 1  # and that of the schedules
+    assert all("KmsMasterKeyId" in properties for properties in queues.values())
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_topics_deliver_raw_to_their_queues(synthesized: Any, stage: str) -> None:
+    subscriptions = synthesized.resources(f"pacs-{stage}-messaging", "AWS::SNS::Subscription").values()
+    assert len(subscriptions) == sum(len(topic.subscribers) for topic in catalogue.TOPICS)
+    for each in subscriptions:
+        assert each["Properties"]["RawMessageDelivery"] is True
+        assert each["Properties"]["RedrivePolicy"]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_function_is_as_the_catalogue_says(synthesized: Any, stage: str) -> None:
+    found = our_functions(synthesized, stage)
+    assert set(found) == {function_name(stage, each.name) for each in catalogue.FUNCTIONS}
+    for each in catalogue.FUNCTIONS:
+        properties = found[function_name(stage, each.name)]
+        assert properties["Handler"] == f"functions.{each.name}.handler.handler"
+        assert properties["Runtime"] == "python3.13"
+        assert properties["Architectures"] == ["arm64"]
+        assert properties["MemorySize"] == each.memory_mib
+        assert properties["Timeout"] == each.timeout_s
+        assert len(properties["Layers"]) == len(each.layers)
+        assert properties["TracingConfig"] == {"Mode": "Active"}
+
+
+def test_every_variable_of_a_function_is_one_that_settings_knows(synthesized: Any) -> None:
+    from dataclasses import fields
+
+    from gateway_scp.settings import GatewaySettings
+    from pacs.settings import variable_name
+
+    known = {variable_name(each.name) for each in fields(GatewaySettings)}
+    for stage in STAGES:
+        environments = [each["Environment"]["Variables"] for each in our_functions(synthesized, stage).values()]
+        (task,) = synthesized.resources(f"pacs-{stage}-ingest", "AWS::ECS::TaskDefinition").values()
+        (container,) = task["Properties"]["ContainerDefinitions"]
+        environments.append({each["Name"]: each["Value"] for each in container["Environment"]})
+        for names in environments:
+            assert {name for name in names if name.startswith("PACS_")} <= known
+            assert names["PACS_PLATFORM"] == "aws"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_log_group_forgets_in_time_and_is_encrypted(synthesized: Any, stage: str) -> None:
+    groups = [each for stack, _, each in synthesized.all_resources("AWS::Logs::LogGroup") if f"pacs-{stage}-" in stack]
+    names = {each["Properties"]["LogGroupName"] for each in groups}
+    assert {f"/pacs/{stage}/{each.name}" for each in catalogue.FUNCTIONS} <= names
+    for each in groups:
+        assert each["Properties"]["RetentionInDays"] == (365 if stage == "prod" else 30)
+        assert "KmsKeyId" in each["Properties"]
+    for properties in our_functions(synthesized, stage).values():
+        assert "Ref" in properties["LoggingConfig"]["LogGroup"]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_route_of_the_catalogue_is_there_behind_the_authorizer(synthesized: Any, stage: str) -> None:
+    stack = f"pacs-{stage}-api"
+    parents = synthesized.resources(stack, "AWS::ApiGateway::Resource")
+
+    def path_of(reference: Any) -> str:
+        if "Ref" not in reference:
+            return ""
+        properties = parents[reference["Ref"]]["Properties"]
+        return f"{path_of(properties['ParentId'])}/{properties['PathPart']}"
+
+    built = {}
+    for method in synthesized.resources(stack, "AWS::ApiGateway::Method").values():
+        properties = method["Properties"]
+        if properties["HttpMethod"] != "OPTIONS":
+            route = (properties["HttpMethod"], path_of(properties["ResourceId"]))
+            built[route] = properties["AuthorizationType"] == "CUSTOM" and "AuthorizerId" in properties
+    wanted = {(route.method, route.path): not route.public for each in catalogue.FUNCTIONS for route in each.routes}
+    assert built == wanted
+    (authorizer,) = synthesized.resources(stack, "AWS::ApiGateway::Authorizer").values()
+    assert authorizer["Properties"]["AuthorizerResultTtlInSeconds"] == 0
+    (api,) = synthesized.resources(stack, "AWS::ApiGateway::RestApi").values()
+    assert api["Properties"]["BinaryMediaTypes"] == ["*/*"]
+
+
+def test_access_logs_hold_neither_query_strings_nor_uids(synthesized: Any) -> None:
+    (stage,) = synthesized.resources("pacs-prod-api", "AWS::ApiGateway::Stage").values()
+    logged = json.loads(stage["Properties"]["AccessLogSetting"]["Format"])
+    assert logged["route"] == "$context.resourcePath"
+    assert "$context.path" not in logged.values()
+
+
+def statements(synthesized: Any) -> list[tuple[str, str, dict[str, Any]]]:
+    """(stack, policy, statement) of every identity-side policy that is ours."""
+    return [
+        (stack, name, statement)
+        for stack, name, policy in synthesized.all_resources("AWS::IAM::Policy")
+        if not name.startswith(OF_CDK)
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+    ]
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_no_policy_allows_more_than_it_names(synthesized: Any) -> None:
+    for stack, name, statement in statements(synthesized):
+        actions = set(as_list(statement["Action"]))
+        assert not any("*" in action for action in actions), (stack, name)
+        if "*" in as_list(statement["Resource"]) and "OriginalsNotifications" not in name.title():
+            assert actions <= WITHOUT_RESOURCE or actions == {"s3:PutBucketNotification"}, (stack, name, actions)
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed", "denied"),
+    [
+        ("authorizer", {"secretsmanager:GetSecretValue"}, {"s3:GetObject", "rds-data:ExecuteStatement"}),
+        ("crons", {"sqs:SendMessage", "s3:GetObject"}, {"s3:PutObject", "s3:DeleteObject", "sns:Publish"}),
+        ("indexer", {"sns:Publish", "s3:PutObject"}, {"s3:DeleteObject", "sqs:SendMessage"}),
+        ("portal", {"rds-data:ExecuteStatement"}, {"s3:GetObject", "s3:PutObject", "sqs:SendMessage"}),
+        ("migrate", {"rds-data:ExecuteStatement"}, {"s3:GetObject", "secretsmanager:PutSecretValue"}),
+    ],
+)
+def test_functions_may_do_what_the_catalogue_grants_and_no_more(
+    synthesized: Any, name: str, allowed: set[str], denied: set[str]
+) -> None:
+    granted = {
+        action
+        for stack, policy, statement in statements(synthesized)
+        if stack == "pacs-prod-api" and policy.startswith(f"{name}Role")
+        for action in as_list(statement["Action"])
+    }
+    assert allowed <= granted
+    assert not denied & granted
+
+
+def test_the_door_keeps_what_it_was_given_and_reads_no_more_than_it_must(synthesized: Any) -> None:
+    (policy,) = [
+        each["Properties"]["PolicyDocument"]["Statement"]
+        for name, each in synthesized.resources("pacs-prod-ingest", "AWS::IAM::Policy").items()
+        if name.startswith("TaskTaskRole")
+    ]
+    granted = {action for statement in policy for action in as_list(statement["Action"])}
+    assert granted == {
+        "kms:Decrypt",
+        "kms:GenerateDataKey",
+        "s3:AbortMultipartUpload",
+        "s3:GetObject",
+        "s3:ListBucket",
+        "s3:PutObject",
+    }
+
+
+def test_the_door_drains_and_cannot_write_into_itself(synthesized: Any) -> None:
+    (task,) = synthesized.resources("pacs-prod-ingest", "AWS::ECS::TaskDefinition").values()
+    (container,) = task["Properties"]["ContainerDefinitions"]
+    assert container["ReadonlyRootFilesystem"] is True
+    assert container["StopTimeout"] == 120
+    assert task["Properties"]["RuntimePlatform"]["CpuArchitecture"] == "ARM64"
+    (targets,) = synthesized.resources("pacs-prod-ingest", "AWS::ElasticLoadBalancingV2::TargetGroup").values()
+    attributes = {each["Key"]: each["Value"] for each in targets["Properties"]["TargetGroupAttributes"]}
+    assert attributes["preserve_client_ip.enabled"] == "true"
+    assert targets["Properties"]["HealthCheckPath"] == "/healthz"
+
+
+def test_only_listed_networks_reach_the_door(synthesized: Any) -> None:
+    for stage, networks in (("dev", set()), ("prod", {"203.0.113.0/24"})):
+        groups = synthesized.resources(f"pacs-{stage}-ingest", "AWS::EC2::SecurityGroup").values()
+        rules = [rule for each in groups for rule in each["Properties"].get("SecurityGroupIngress", [])]
+        assert {rule["CidrIp"] for rule in rules} == networks
+    ports = {rule["FromPort"] for rule in rules}
+    assert ports == {4242, 2762}
+
+
+def test_frames_come_from_s3_by_the_edge_function_and_are_never_cached(synthesized: Any) -> None:
+    (distribution,) = synthesized.resources("pacs-prod-edge", "AWS::CloudFront::Distribution").values()
+    config = distribution["Properties"]["DistributionConfig"]
+    behaviors = {each["PathPattern"]: each for each in config["CacheBehaviors"]}
+    frames = behaviors["/dicomweb/studies/*/frames/*"]
+    caching_disabled = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
+    assert frames["CachePolicyId"] == config["DefaultCacheBehavior"]["CachePolicyId"] == caching_disabled
+    (group,) = config["OriginGroups"]["Items"]
+    assert frames["TargetOriginId"] == group["Id"]
+    assert [each["OriginId"] for each in group["Members"]["Items"]] == ["frames", "api"]
+    assert group["FailoverCriteria"]["StatusCodes"]["Items"] == [403, 404]
+    assert {each["ViewerProtocolPolicy"] for each in [config["DefaultCacheBehavior"], *config["CacheBehaviors"]]} == {
+        "https-only"
+    }
+    assert config["ViewerCertificate"]["MinimumProtocolVersion"] == "TLSv1.2_2021"
+
+
+def test_the_site_is_sent_with_the_policy_of_the_viewing_room(synthesized: Any) -> None:
+    from pacs.viewing.headers import VIEWER_HEADERS
+
+    policies = synthesized.resources("pacs-prod-edge", "AWS::CloudFront::ResponseHeadersPolicy").values()
+    sent = json.dumps([each["Properties"] for each in policies])
+    assert json.dumps(VIEWER_HEADERS["Content-Security-Policy"])[1:-1] in sent
+
+
+def test_everything_that_may_go_wrong_has_an_alarm(synthesized: Any) -> None:
+    for stage in STAGES:
+        alarms = synthesized.resources(f"pacs-{stage}-observability", "AWS::CloudWatch::Alarm").values()
+        names = {each["Properties"]["AlarmName"].removeprefix(f"pacs-{stage}-") for each in alarms}
+        queues = {source.queue for each in catalogue.FUNCTIONS for source in each.sources}
+        assert {f"{queue}-old" for queue in queues} | {f"{queue}-dead" for queue in queues} <= names
+        assert {"schedules-dead", "api-5xx", "api-p95", "gateway-unhealthy"} <= names
+        assert all(each["Properties"]["AlarmActions"] for each in alarms)
+
+
+def test_prod_cannot_be_torn_down_by_mistake(synthesized: Any) -> None:
+    manifest = json.loads((synthesized.folder / "manifest.json").read_text())
+    for name, artifact in manifest["artifacts"].items():
+        if artifact["type"] == "aws:cloudformation:stack":
+            assert bool(artifact["properties"].get("terminationProtection")) == name.startswith("pacs-prod-")
