@@ -1,0 +1,191 @@
+"""What CloudFront does in the cloud: sends the viewer's files, frames that are ready, and presigned objects.
+
+Asked by the gateway before any route. What it does not answer goes on to the functions.
+"""
+
+import mimetypes
+import re
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import parse_qs, unquote
+
+from infra.local.proxy_event import Answer, FileSpan, Headers, Request
+from pacs.errors import BadRequest, NotFound, ObjectNotFound, RangeNotSatisfiable, Unauthenticated
+from pacs.people.scope import Scope
+from pacs.ports import ObjectInfo
+from pacs.viewing.headers import VIEWER_HEADERS, cache_control
+
+SITE = Path(__file__).resolve().parents[2] / "ohif-site" / "build"
+VIEWER = "/ohif-viewer"
+OBJECTS = "/objects/"
+FRAME = re.compile(r"/dicomweb/studies/([0-9.]+)/series/([0-9.]+)/instances/([0-9.]+)/frames/([1-9][0-9]*)")
+RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+TOKEN_HEADERS = ("authorization", "x-pacs-authorization", "cookie")
+# A verified token is believed this long; a viewer asks for hundreds of frames a second with the same one.
+BELIEVED_S = 1.0
+BELIEVED_MAX = 1024
+
+ScopeOf = Callable[[Mapping[str, str], str], Scope]
+
+
+class Store(Protocol):
+    """What `pacs.local.store.DirectoryStore` offers beyond the port."""
+
+    def get(self, key: str) -> tuple[ObjectInfo, bytes]: ...
+
+    def head(self, key: str) -> ObjectInfo: ...
+
+    def path(self, key: str) -> Path: ...
+
+    def verify_presigned(self, key: str, expires: int, content_type: str, signature: str) -> None: ...
+
+
+class Edge:
+    """Answers a request, or None when the functions must."""
+
+    def __init__(self, stores: Mapping[str, Store], scope_of: ScopeOf, site: Path = SITE) -> None:
+        self.stores = stores
+        self.derived = stores["derived"]
+        self.scope_of = scope_of
+        self.site = site
+        self.believed: dict[tuple[str, ...], tuple[Scope, float]] = {}
+
+    async def __call__(self, request: Request) -> Answer | None:
+        if request.method not in ("GET", "HEAD"):
+            return None
+        if found := FRAME.fullmatch(request.path):
+            return self.frame(request, *found.groups())
+        if request.path == VIEWER or request.path.startswith(f"{VIEWER}/"):
+            return site_file(self.site, request)
+        if request.path.startswith(OBJECTS):
+            return self.presigned(request)
+        return None
+
+    def frame(self, request: Request, study: str, series: str, instance: str, frame_number: str) -> Answer | None:
+        """A frame that is ready; None when it is not, or when a finer look at scope or Accept is needed."""
+        headers = one_of_each(request.headers)
+        if request.query or not takes_stored(headers.get("accept", "")):
+            return None
+        try:
+            scope = self.scope_of_headers(headers, study)
+        except Unauthenticated:
+            return None
+        if scope.privacy or scope.branches is not None or (scope.studies is not None and study not in scope.studies):
+            return None
+        try:
+            info, body = self.derived.get(f"frames/{scope.organization_id}/{study}/{series}/{instance}/{frame_number}")
+        except (ObjectNotFound, BadRequest):
+            return None
+        etag = f'"{info.etag}"'.encode()
+        kept: Headers = [(b"etag", etag), (b"cache-control", b"private, no-cache")]
+        if headers.get("if-none-match", "").encode() == etag:
+            return Answer(304, kept, b"")
+        return Answer(200, [*kept, (b"content-type", info.content_type.encode())], body)
+
+    def scope_of_headers(self, headers: Mapping[str, str], study: str) -> Scope:
+        """The scope of a request's token, verified at most a second ago. Raises Unauthenticated."""
+        tokens = {name: headers[name] for name in TOKEN_HEADERS if name in headers}
+        key = (study, *tokens.values())
+        now = time.monotonic()
+        known = self.believed.get(key)
+        if known and now < known[1]:
+            return known[0]
+        scope = self.scope_of(tokens, study)
+        if len(self.believed) >= BELIEVED_MAX:
+            self.believed.clear()
+        self.believed[key] = (scope, now + BELIEVED_S)
+        return scope
+
+    def presigned(self, request: Request) -> Answer:
+        """Any object by a URL that one of our stores has signed. Raises PacsError."""
+        name, _, key = unquote(request.path.removeprefix(OBJECTS)).partition("/")
+        query = {word: values[-1] for word, values in parse_qs(request.query).items()}
+        store = self.stores.get(name)
+        expires = query.get("expires", "")
+        if store is None or not (expires.isascii() and expires.isdigit()):
+            raise NotFound("there is nothing at this address")
+        content_type = query.get("content_type", "")
+        store.verify_presigned(key, int(expires), content_type, query.get("signature", ""))
+        info = store.head(key)
+        headers: Headers = [
+            (b"content-type", content_type.encode("latin-1", "replace")),
+            (b"accept-ranges", b"bytes"),
+            (b"etag", f'"{info.etag}"'.encode()),
+            (b"cache-control", b"private, no-store"),
+            (b"x-content-type-options", b"nosniff"),
+        ]
+        if info.content_encoding:
+            headers.append((b"content-encoding", info.content_encoding.encode()))
+        return ranged(one_of_each(request.headers).get("range", ""), store.path(key), info.size_bytes, headers)
+
+
+def takes_stored(accept: str) -> bool:
+    """Whether a frame may come as it lies ready: in the syntax it was stored in, as multipart."""
+    asks = accept.replace('"', "").replace(" ", "").lower()
+    if "transfer-syntax=" in asks.replace("transfer-syntax=*", ""):
+        return False
+    return not asks or "*/*" in asks or "multipart/related;type=application/octet-stream" in asks
+
+
+def ranged(asked: str, path: Path, size_bytes: int, headers: Headers) -> Answer:
+    """The whole file, or the one range of it that is asked for. Raises RangeNotSatisfiable.
+
+    Source: RFC 9110 §14.2.
+    """
+    found = RANGE.fullmatch(asked)
+    if not found or not any(found.groups()):
+        return Answer(200, headers, FileSpan(path, 0, size_bytes))
+    first, last = found.groups()
+    start = int(first) if first else max(0, size_bytes - int(last))
+    end = min(int(last) if first and last else size_bytes - 1, size_bytes - 1)
+    if start > end:
+        raise RangeNotSatisfiable("the object ends before this range")
+    told = f"bytes {start}-{end}/{size_bytes}".encode()
+    return Answer(206, [*headers, (b"content-range", told)], FileSpan(path, start, end - start + 1))
+
+
+def site_file(site: Path, request: Request) -> Answer:
+    """A file of the viewer, compressed when the browser takes it; index.html for every unknown path."""
+    if not (site / "index.html").is_file():
+        raise NotFound("the viewer is not built: run `make site`")
+    name = unquote(request.path.removeprefix(VIEWER)).strip("/")
+    path = site / name
+    if not name or ".." in path.parts or "\0" in name or not path.is_file():
+        path = site / "index.html"
+    asked = one_of_each(request.headers)
+    squeezed = path.with_name(path.name + ".gz")
+    gzipped = "gzip" in asked.get("accept-encoding", "") and squeezed.is_file()
+    file = squeezed if gzipped else path
+    found = file.stat()
+    etag = f'"{found.st_mtime_ns:x}-{found.st_size:x}"'
+    headers: Headers = [(name.lower().encode(), value.encode()) for name, value in VIEWER_HEADERS.items()]
+    headers += [
+        (b"cache-control", cache_control(str(path.relative_to(site))).encode()),
+        (b"etag", etag.encode()),
+        (b"vary", b"accept-encoding"),
+    ]
+    if asked.get("if-none-match") == etag:
+        return Answer(304, headers, b"")
+    if gzipped:
+        headers.append((b"content-encoding", b"gzip"))
+    return Answer(200, [*headers, (b"content-type", media_type(path))], FileSpan(file, 0, found.st_size))
+
+
+def media_type(path: Path) -> bytes:
+    found = {".wasm": "application/wasm", ".js": "text/javascript", ".woff2": "font/woff2"}.get(path.suffix)
+    found = found or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    return (f"{found}; charset=utf-8" if found.startswith("text/") else found).encode()
+
+
+def one_of_each(headers: Headers) -> dict[str, str]:
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
+
+
+def edge_of(services: Any) -> Edge:
+    """The edge over this process's stores and tokens."""
+    from pacs.entry.authorizer import scope_of
+
+    stores = {name: getattr(services, name) for name in ("originals", "derived", "exchange")}
+    return Edge(stores, scope_of)

@@ -1,0 +1,266 @@
+"""API Gateway on one machine: HTTP → proxy event → authorizer → the function's handler → HTTP.
+
+Run by the supervisor, several processes on one listening socket. The edge in front of it answers what CloudFront
+answers in the cloud. Every error has the one shape {code, message, requestId}.
+"""
+
+import asyncio
+import json
+import signal
+import socket
+import sys
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from functions.catalogue import FUNCTIONS, Function
+from infra.local.invocation import Handler, context_of
+from infra.local.proxy_event import Answer, FileSpan, Headers, Request, answer_of, authorizer_event, proxy_event
+from infra.local.routing import Match, Routes
+from pacs.errors import UNKNOWN, Forbidden, NotFound, PacsError, PayloadTooLarge, Unauthenticated, answer_for
+
+BODY_BYTES_MAX = 512 << 20
+THREADS = 8
+PIECE_BYTES = 1 << 20
+CORS_SECONDS = b"3600"
+ALLOWED_HEADERS = b"authorization, content-type, accept, range, x-pacs-authorization"
+EXPOSED_HEADERS = b"content-length, content-range, content-type, etag, x-request-id, warning"
+
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+Edge = Callable[[Request], Awaitable[Answer | None]]
+
+
+class Gateway:
+    """An ASGI application over a catalogue and its handlers. `edge` is asked first; it answers None to pass."""
+
+    def __init__(
+        self,
+        functions: tuple[Function, ...],
+        handlers: Mapping[str, Handler],
+        *,
+        origins: frozenset[str] = frozenset(),
+        edge: Edge | None = None,
+        authorizer: str = "authorizer",
+    ) -> None:
+        self.routes = Routes(functions)
+        self.handlers = handlers
+        self.origins = origins
+        self.edge = edge
+        self.authorizer = next((each for each in functions if each.name == authorizer), None)
+        self.loops: list[asyncio.AbstractEventLoop] = []
+        self.threads = ThreadPoolExecutor(THREADS, "handler", initializer=self.give_loop)
+
+    def give_loop(self) -> None:
+        """Mangum runs its app on the loop of its thread, and a thread has none of its own."""
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        self.loops.append(loop)
+
+    def close(self) -> None:
+        """Wait for the calls that run, and close the loops of their threads."""
+        self.threads.shutdown()
+        for loop in self.loops:
+            loop.close()
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        started_at = time.perf_counter()
+        request_id = str(uuid.uuid4())
+        try:
+            body = await read_body(receive, scope["headers"])
+            request = request_of(scope, body, request_id)
+            answer = await self.answer(request)
+        except PacsError as error:
+            answer = error_answer(error, request_id)
+        headers = [*answer.headers, (b"x-request-id", request_id.encode()), *self.cors_headers(scope["headers"])]
+        await send_answer(Answer(answer.status, headers, answer.body), scope["method"], send)
+        took_ms = (time.perf_counter() - started_at) * 1000
+        # Never the query string: it carries tokens and names.
+        line = f"{scope['method']} {scope['path']!r} {answer.status} {len(answer.body)} {took_ms:.1f}ms {request_id}\n"
+        sys.stdout.write(line)
+
+    async def answer(self, request: Request) -> Answer:
+        """Raises PacsError for what no handler has answered."""
+        if request.method == "OPTIONS":
+            return self.preflight(request)
+        if self.edge and (answer := await self.edge(request)):
+            return answer
+        found = self.routes.find(request.path)
+        if found is None:
+            raise NotFound("there is nothing at this address")
+        node, parameters = found
+        if request.method not in node.methods:
+            return refusal(405, "METHOD_NOT_ALLOWED", "this address does not take this method", request, node.methods)
+        function, route = node.methods[request.method]
+        match = Match(function, route, parameters)
+        return await asyncio.get_running_loop().run_in_executor(self.threads, self.invoke, request, match)
+
+    def invoke(self, request: Request, match: Match) -> Answer:
+        """Authorize and call, in a thread. Raises what the authorizer says; what a handler raises is told as 502."""
+        event = proxy_event(request, match)
+        try:
+            if not match.route.public:
+                event["requestContext"]["authorizer"] = self.authorize(event, request.request_id)
+            context = context_of(match.function, request.request_id)
+            return answer_of(self.handlers[match.function.name](event, context))
+        except PacsError:
+            raise
+        except Exception as error:
+            sys.stderr.write(f"{match.function.name} failed: {type(error).__name__} {request.request_id}\n")
+            return refusal(502, UNKNOWN.code, "something went wrong on our side", request)
+
+    def authorize(self, event: Mapping[str, Any], request_id: str) -> dict[str, str]:
+        """What the authorizer found. Raises Unauthenticated or Forbidden.
+
+        Source: API Gateway Developer Guide, "Output from an API Gateway Lambda authorizer".
+        """
+        if self.authorizer is None:
+            raise Unauthenticated("a token is needed")
+        try:
+            policy = self.handlers[self.authorizer.name](
+                authorizer_event(event), context_of(self.authorizer, request_id)
+            )
+        except Exception as error:
+            if str(error) == "Unauthorized":
+                raise Unauthenticated("a valid token is needed") from error
+            raise
+        statements = policy["policyDocument"]["Statement"]
+        if any(each["Effect"] != "Allow" for each in statements):
+            raise Forbidden("this token may not do this")
+        return {"principalId": str(policy["principalId"]), **policy.get("context", {})}
+
+    def preflight(self, request: Request) -> Answer:
+        """The answer to a browser that asks before it calls; `cors_headers` says whether it may."""
+        found = self.routes.find(request.path)
+        methods = ", ".join(sorted(found[0].methods)) if found else "GET, HEAD"
+        return Answer(
+            204,
+            [
+                (b"access-control-allow-methods", methods.encode()),
+                (b"access-control-allow-headers", ALLOWED_HEADERS),
+                (b"access-control-max-age", CORS_SECONDS),
+            ],
+            b"",
+        )
+
+    def cors_headers(self, headers: Headers) -> Headers:
+        if not self.origins:
+            return []
+        found: Headers = [(b"vary", b"origin")]
+        origin = next((value for name, value in headers if name == b"origin"), b"")
+        if origin.decode("latin-1") in self.origins:
+            found.append((b"access-control-allow-origin", origin))
+            found.append((b"access-control-expose-headers", EXPOSED_HEADERS))
+        return found
+
+
+async def read_body(receive: Receive, headers: Headers) -> bytes:
+    """The whole body. Raises PayloadTooLarge, before reading when the length is announced."""
+    announced = next((int(value) for name, value in headers if name == b"content-length" and value.isdigit()), 0)
+    chunks: list[bytes] = []
+    size_bytes = 0
+    more = True
+    while more:
+        if max(announced, size_bytes) > BODY_BYTES_MAX:
+            limit = f"more than {BODY_BYTES_MAX >> 20} MB in one request"
+            raise PayloadTooLarge(f"{limit}: send less at once, or over DICOM or with `pacs import`")
+        message = await receive()
+        chunks.append(message.get("body", b""))
+        size_bytes += len(chunks[-1])
+        more = message.get("more_body", False)
+    return b"".join(chunks)
+
+
+def request_of(scope: Mapping[str, Any], body: bytes, request_id: str) -> Request:
+    return Request(
+        method=scope["method"],
+        path=(scope.get("raw_path") or scope["path"].encode()).decode("latin-1"),
+        query=scope["query_string"].decode("latin-1"),
+        headers=list(scope["headers"]),
+        body=body,
+        source_ip=scope["client"][0] if scope.get("client") else "",
+        scheme=scope["scheme"],
+        request_id=request_id,
+    )
+
+
+async def send_answer(answer: Answer, method: str, send: Send) -> None:
+    """Send with a right Content-Length; for HEAD the one that a handler gave is kept, and no body follows."""
+    headers = answer.headers
+    if answer.status not in (204, 304) and (method != "HEAD" or len(answer.body)):
+        headers = [pair for pair in headers if pair[0] != b"content-length"]
+        headers.append((b"content-length", str(len(answer.body)).encode()))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    if method == "HEAD":
+        await send({"type": "http.response.body", "body": b""})
+    elif isinstance(answer.body, FileSpan):
+        await send_file(answer.body, send)
+    else:
+        await send({"type": "http.response.body", "body": answer.body})
+
+
+async def send_file(span: FileSpan, send: Send) -> None:
+    """A file in pieces, so that a large one takes no memory."""
+    with span.path.open("rb") as file:
+        file.seek(span.offset)
+        left = span.length
+        while True:
+            piece = await asyncio.to_thread(file.read, min(left, PIECE_BYTES))
+            left -= len(piece)
+            # A file that has become shorter meanwhile ends the connection: its length was promised.
+            more = left > 0 and bool(piece)
+            await send({"type": "http.response.body", "body": piece, "more_body": more})
+            if not more:
+                break
+
+
+def error_answer(error: PacsError, request_id: str) -> Answer:
+    told = answer_for(error)
+    headers = [(b"content-type", b"application/json")]
+    if told.http_status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    body = {"code": told.code, "message": error.message, "requestId": request_id}
+    return Answer(told.http_status, headers, json.dumps(body).encode())
+
+
+def refusal(status: int, code: str, message: str, request: Request, methods: Mapping[str, Any] | None = None) -> Answer:
+    """An error that has no exception of ours, because no room raises it."""
+    headers = [(b"content-type", b"application/json")]
+    if methods:
+        headers.append((b"allow", ", ".join(sorted(methods)).encode()))
+    body = {"code": code, "message": message, "requestId": request.request_id}
+    return Answer(status, headers, json.dumps(body).encode())
+
+
+def serve(application: Gateway, listening: socket.socket) -> None:
+    """Serve until SIGTERM; the calls that run are finished."""
+    import uvicorn
+
+    config = uvicorn.Config(
+        application,
+        loop="uvloop",
+        http="httptools",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=30,
+    )
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        uvicorn.Server(config).run(sockets=[listening])
+    finally:
+        application.close()
+
+
+def main(listening: socket.socket, handlers: Mapping[str, Handler]) -> None:
+    """One web process: the edge, and behind it every function that has routes."""
+    from infra.local.edge import edge_of
+    from pacs.bootstrap import services
+
+    settings = services().settings
+    origins = frozenset(each.strip() for each in settings.cors_origins.split(",") if each.strip())
+    serve(Gateway(FUNCTIONS, handlers, origins=origins, edge=edge_of(services())), listening)
