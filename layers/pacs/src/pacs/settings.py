@@ -33,7 +33,9 @@ class Settings:
     derived_bucket: str = variable("", "AWS: bucket of everything that can be rebuilt.")
     exchange_bucket: str = variable("", "AWS: bucket of short-lived exports, audio and large answers.")
     database_dsn: str = variable("", "One machine: connection of the database; set by the supervisor for its children.")
-    topics: str = variable("{}", "One machine: topics and their queues as JSON; set by the supervisor for its children.")
+    topics: str = variable(
+        "{}", "One machine: topics and their queues as JSON; set by the supervisor for its children."
+    )
     database_arn: str = variable("", "AWS: ARN of the Aurora cluster.")
     database_secret_arn: str = variable("", "AWS: ARN of the database's secret.")
     database_name: str = variable("pacs", "Name of the database.")

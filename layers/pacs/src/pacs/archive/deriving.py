@@ -59,7 +59,8 @@ def derive_series(services: Services, path: tuple[str, str, str], named: set[str
         reader = FrameReader(services, instance, services.originals.get(instance.object_key)[1])
         try:
             derive_instance(services, instance, reader, representative=number == len(instances) // 2)
-            done.append(instance.object_key)
+            if reader.number_of_frames:  # what has none keeps the failure that the indexer told of
+                done.append(instance.object_key)
         except Unavailable:
             raise
         except PacsError as error:

@@ -20,7 +20,7 @@ from pacs.dicom.header import Header, read_header
 from pacs.dicom.index_row import index_row
 from pacs.dicom.json import to_dicom_json
 from pacs.dicom.transcode import explicit_attributes, needs_transcoding
-from pacs.errors import InvalidInstance, ObjectNotFound, PacsError, Unavailable
+from pacs.errors import InvalidInstance, ObjectNotFound, PacsError, UndecodablePixels, Unavailable
 from pacs.ports import ObjectInfo, Services
 
 TOPIC = "instance-indexed"
@@ -30,11 +30,15 @@ INDEX = text("select sop_instance_uid, object_key, changed from index_instances(
 
 @dataclass(frozen=True)
 class ReadInstance:
-    """What one original gave: its row for the index and its complete metadata."""
+    """What one original gave: its row for the index and its complete metadata.
+
+    `frames_problem`: why its frames cannot be told apart; it is indexed and found all the same.
+    """
 
     path: keys.InstancePath
     row: dict[str, Any]
     document: bytes
+    frames_problem: UndecodablePixels | None = None
 
 
 def index_objects(services: Services, object_keys: Sequence[str]) -> dict[str, PacsError]:
@@ -49,6 +53,10 @@ def index_objects(services: Services, object_keys: Sequence[str]) -> dict[str, P
     failed |= upsert(services, rows)
     indexed = [row for row in rows if row["object_key"] not in failed]
     record_failures(services.database, "index", failed)
+    problems: dict[str, PacsError] = {
+        each.row["object_key"]: each.frames_problem for each in read if each.frames_problem is not None
+    }
+    record_failures(services.database, "transcode", problems)
     clear_failures(services.database, "index", [row["object_key"] for row in indexed])
     services.queue.publish(TOPIC, [instance_event(row) for row in indexed])
     return failed
@@ -89,9 +97,19 @@ def read_instance(services: Services, key: str) -> ReadInstance:
     ):
         raise InvalidInstance("the UIDs of the dataset are not those of its key")
     row |= object_columns(source, header, path)
+    row["frames"], frames_problem = frame_table(source, header)
     base = f"/dicomweb/studies/{path.study}/series/{path.series}/instances/{path.instance}/bulkdata/"
     document = to_dicom_json(header, bulkdata_uri=lambda at: base + at)
-    return ReadInstance(path, row, orjson.dumps(document | transcoded_attributes(header)))
+    body = orjson.dumps(document | transcoded_attributes(header))
+    return ReadInstance(path, row, body, frames_problem)
+
+
+def frame_table(source: StoreSource, header: Header) -> tuple[str, UndecodablePixels | None]:
+    """The packed frame table, or an empty one and why."""
+    try:
+        return locate_frames(source, header).pack(), None
+    except UndecodablePixels as error:
+        return "", error
 
 
 def transcoded_attributes(header: Header) -> dict[str, Any]:
@@ -114,7 +132,6 @@ def object_columns(source: StoreSource, header: Header, path: keys.InstancePath)
         "size_bytes": info.size_bytes,
         "sha256": info.metadata.get("sha256", ""),
         "transfer_syntax_uid": header.transfer_syntax_uid,
-        "frames": locate_frames(source, header).pack(),
     }
 
 
