@@ -85,7 +85,7 @@ class Association:
         accepted = A_ASSOCIATE_AC()
         accepted.decode(struct.pack(">BxI", kind, len(body)) + body)
         information = accepted.user_information
-        self.maximum = min(information and information.maximum_length or LONGEST_PDU, LONGEST_PDU)
+        self.maximum = min((information and information.maximum_length) or LONGEST_PDU, LONGEST_PDU)
 
     def receive(self) -> tuple[int, bytes]:
         kind, length = struct.unpack(">BxI", self.exactly(6))

@@ -20,7 +20,7 @@ from pacs.dicom.header import Header, read_header
 from pacs.dicom.index_row import index_row
 from pacs.dicom.json import to_dicom_json
 from pacs.dicom.transcode import explicit_attributes, needs_transcoding
-from pacs.errors import InvalidInstance, ObjectNotFound, PacsError, UndecodablePixels, Unavailable
+from pacs.errors import InvalidInstance, ObjectNotFound, PacsError, Unavailable, UndecodablePixels
 from pacs.ports import ObjectInfo, Services
 
 TOPIC = "instance-indexed"
