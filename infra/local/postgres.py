@@ -168,6 +168,7 @@ class EmbeddedPostgres:
                 stderr=log,
                 cwd="/",
                 start_new_session=True,
+                preexec_fn=unprivileged.end_with_parent,
             )
         self.wait_until_it_answers()
 
