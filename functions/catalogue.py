@@ -27,6 +27,7 @@ class Source:
     window_s: int = 0
     max_receives: int = 5
     workers: int = 1  # processes on one machine
+    niceness: int = 0  # on one machine: how far they stand back for those who receive and answer
 
 
 @dataclass(frozen=True)
@@ -178,7 +179,7 @@ FUNCTIONS = (
     Function(
         "deriver",
         "Builds what viewers ask for most: metadata, frames, thumbnails, transcoded copies.",
-        sources=(Source("derive", batch_size=50, window_s=2),),
+        sources=(Source("derive", batch_size=50, window_s=2, niceness=15),),
         grants=(
             Grant("database", ("use",)),
             Grant("store:originals", ("read",)),

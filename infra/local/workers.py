@@ -3,6 +3,8 @@
 Each worker is one child of the supervisor. A batch that no worker has acknowledged comes back by itself.
 """
 
+import os
+import os
 import signal
 import sys
 import threading
@@ -16,6 +18,7 @@ from pacs.errors import Unavailable
 WAIT_S = 2.0
 RETRY_S = 0.5
 RELEASE_MAX_S = 60
+NICENESS = 10
 
 
 class Received(Protocol):
@@ -110,9 +113,11 @@ def sqs_event(queue: str, messages: Sequence[Received]) -> Mapping[str, Any]:
 
 
 def main(function: Function, source: Source, handler: Handler) -> None:
-    """Work until SIGTERM."""
+    """Work until SIGTERM. Modalities and viewers wait for an answer and go first."""
     from pacs.bootstrap import local_queue, settings
 
+    os.nice(source.niceness)
+    os.nice(NICENESS)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     Worker(function, source, handler, local_queue(settings())).run(stop)
