@@ -42,7 +42,7 @@ class Spool:
 class Arrival:
     """One Part 10 object in the making. `room` is where the next bytes go, `fill` says how many came.
 
-    An error of the disk is kept until `take`: the rest of the dataset must be read from the peer all the same.
+    An error of the disk is told when the arrival is read: until then all of the dataset must come from the peer.
     """
 
     def __init__(self, spool: Spool, buffer: bytearray, meta: bytes) -> None:
@@ -80,15 +80,15 @@ class Arrival:
 
     def read(self, offset: int, length: int) -> bytes:
         """At most `length` bytes of the dataset from `offset`: an arrival is a ByteSource of its dataset."""
+        self._check()
         begin = self._meta_bytes + offset
         if self._in_file:
-            return b"" if self._error else os.pread(self._descriptor, length, begin)
+            return os.pread(self._descriptor, length, begin)
         return bytes(memoryview(self._buffer)[begin : min(self._used, begin + length)])
 
     def take(self) -> tuple[bytes | Path, str]:
         """The whole object and its sha256 (hex). Raises StoreUnavailable when it could not be kept."""
-        if self._error:
-            raise StoreUnavailable("no room for the object") from self._error
+        self._check()
         return self._path or bytes(memoryview(self._buffer)[: self._used]), self._digest.hexdigest()
 
     def discard(self) -> None:
@@ -98,6 +98,10 @@ class Arrival:
             self._descriptor = -1
         if self._path is not None:
             self._path.unlink(missing_ok=True)
+
+    def _check(self) -> None:
+        if self._error:
+            raise StoreUnavailable("no room for the object") from self._error
 
     def _to_file(self) -> None:
         try:

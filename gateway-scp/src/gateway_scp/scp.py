@@ -44,8 +44,8 @@ class Node:
         self._stores = stores
         self._spool = Spool(settings.spool)
         self._peers = Peers(stores.exchange)
-        self._open: set[Acceptor] = set()
-        self._changed = threading.Condition()
+        self.open: set[Acceptor] = set()
+        self.changed = threading.Condition()
         self._leaving = threading.Event()
         self._at_once = False
         self.tls = tls_context(settings)
@@ -64,7 +64,7 @@ class Node:
             port=self.port,
             ae_title=self._settings.ae_title,
             tls=self.tls is not None,
-            health_port=self._health.port if self._health else None,
+            health_port=self.health_port,
         )
         self._room.run()
         self._drain()
@@ -72,6 +72,10 @@ class Node:
         if self._health:
             self._health.stop()
         log.info("stopped")
+
+    @property
+    def health_port(self) -> int:
+        return self._health.port if self._health else 0
 
     def leave(self) -> None:
         """Drain; called again: leave at once. May be called from a signal handler."""
@@ -84,7 +88,7 @@ class Node:
     def admit(self, visit: Visit) -> Refusal | None:
         if self._leaving.is_set():
             return Refusal(*handlers.CONGESTION, "the node is leaving")
-        if len(self._open) > self._settings.dicom_max_associations:
+        if len(self.open) > self._settings.dicom_max_associations:
             return Refusal(*handlers.LOCAL_LIMIT, "too many associations")
         return handlers.admit(visit, self._peers, self._settings.ae_title)
 
@@ -100,9 +104,9 @@ class Node:
     def ended(self, association: Acceptor) -> None:
         if association.visit.requested:
             finish(association.visit, self._stores.exchange)
-        with self._changed:
-            self._open.discard(association)
-            self._changed.notify_all()
+        with self.changed:
+            self.open.discard(association)
+            self.changed.notify_all()
 
     def ill(self) -> str:
         """Why this node cannot store now, or an empty text."""
@@ -136,20 +140,20 @@ class Node:
 
     def _receive(self, connection: socket.socket, address: tuple[str, int]) -> None:
         association = Acceptor(self, connection, AddressInformation.from_tuple(address))
-        with self._changed:
-            self._open.add(association)
+        with self.changed:
+            self.open.add(association)
         association.start()
 
     def _drain(self) -> None:
-        log.info("leaving", associations=len(self._open))
+        log.info("leaving", associations=len(self.open))
         deadline = time.monotonic() + DRAIN_S
-        while self._open and not self._at_once and time.monotonic() < deadline:
-            with self._changed:
-                self._changed.wait(0.2)
-        for association in list(self._open):
+        while self.open and not self._at_once and time.monotonic() < deadline:
+            with self.changed:
+                self.changed.wait(0.2)
+        for association in list(self.open):
             association.quit("the node is leaving")
-        with self._changed:
-            self._changed.wait_for(lambda: not self._open, ABORT_S)
+        with self.changed:
+            self.changed.wait_for(lambda: not self.open, ABORT_S)
 
 
 def busy(variable: str, port: int, error: OSError) -> NotConfigured:

@@ -26,6 +26,7 @@ from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dul import DULServiceProvider
+from pynetdicom.pdu import A_ABORT_RQ
 from pynetdicom.pdu_primitives import A_ASSOCIATE, P_DATA
 from pynetdicom.transport import AddressInformation
 
@@ -135,7 +136,7 @@ class Wire(DULServiceProvider):
         self._header = memoryview(bytearray(6))
         self._buffer = bytearray(1 << 20)
         self._command = bytearray()
-        self._other_bytes = 0  # of the dataset of a message that pynetdicom serves
+        self._other_room = 0  # for the dataset of a message that pynetdicom serves
         self.storing: StoreRequest | None = None
 
     @property
@@ -145,6 +146,12 @@ class Wire(DULServiceProvider):
     def send_pdu(self, primitive: Any) -> None:
         super().send_pdu(primitive)
         self.line.wake()
+
+    def _send(self, pdu: Any) -> None:
+        if isinstance(pdu, A_ABORT_RQ):
+            self._visit.end = "aborted"
+            self._visit.reason = self._visit.reason or ("idle" if self.assoc._sent_abort else "protocol error")
+        super()._send(pdu)
 
     def kill_dul(self) -> None:
         """Stop, and tell an association thread that still waits for an A-ASSOCIATE-RQ that none will come."""
@@ -167,8 +174,6 @@ class Wire(DULServiceProvider):
             self.event_queue.put("Evt17")
         except (ValueError, KeyError, AttributeError, AssertionError, struct.error) as error:
             log.warning("protocol error", id=self._visit.id, exception=log.fault(error))
-            self._visit.end = "aborted"
-            self._visit.reason = "protocol error"
             self.event_queue.put("Evt19")
 
     def _read_pdu(self) -> None:
@@ -217,7 +222,7 @@ class Wire(DULServiceProvider):
         if part10.number_of(command, part10.COMMAND_FIELD) == part10.C_STORE_RQ:
             self._begin_store(context_id, command)
         else:
-            self._other_bytes = 0
+            self._other_room = OTHER_PDU_BYTES
             self._give(context_id, control, encoded)
 
     def _begin_store(self, context_id: int, command: dict[int, bytes]) -> None:
@@ -252,9 +257,9 @@ class Wire(DULServiceProvider):
 
     def _pass_on(self, context_id: int, control: int, length: int) -> None:
         """A fragment of another service's dataset."""
-        self._other_bytes += length
-        if self._other_bytes > OTHER_PDU_BYTES:
-            raise ValueError("a long dataset without C-STORE")
+        if length > self._other_room:
+            raise ValueError("a dataset without command, or a long one without C-STORE")
+        self._other_room = 0 if control & 2 else self._other_room - length
         self._give(context_id, control, self._read(length))
 
     def _give(self, context_id: int, control: int, fragment: bytes) -> None:
@@ -321,7 +326,4 @@ class Acceptor(Association):
             self.visit.end = "rejected"
         elif self.is_released:
             self.visit.end = "released"
-        elif self._sent_abort:
-            self.visit.end = "aborted"
-            self.visit.reason = self.visit.reason or "idle"
         self.host.ended(self)
