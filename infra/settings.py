@@ -22,7 +22,7 @@ class Stage:
     database_max_acu: float = 2
     backup_days: int = 7
     log_days: int = 30  # of CloudWatch's own choice of lengths
-    derived_days: int = 90  # unread derived objects are made again when asked for
+    derived_days: int = 7  # life of prepared frames, as big as the originals; made again when asked for
     exchange_days: int = 7
     gateway_tasks_min: int = 1
     gateway_tasks_max: int = 2
@@ -51,7 +51,7 @@ PROD = Stage(
     database_max_acu=8,
     backup_days=35,
     log_days=365,
-    derived_days=365,
+    derived_days=30,
     gateway_tasks_min=2,
     gateway_tasks_max=6,
     gateway_cpu=512,

@@ -118,9 +118,7 @@ class Api(Stack):
             results_cache_ttl=Duration.seconds(0),
         )
         for function in catalogue.FUNCTIONS:
-            integration = apigateway.LambdaIntegration(
-                self.functions[function.name], allow_test_invoke=False, scope_permission_to_method=False
-            )
+            integration = apigateway.LambdaIntegration(self.functions[function.name], scope_permission_to_method=False)
             for route in function.routes:
                 resource = self.rest_api.root.resource_for_path(route.path)
                 if route.public:

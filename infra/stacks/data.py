@@ -1,6 +1,6 @@
 """What must not be lost: the key, the three stores, the database, the signing keys, and the network they share."""
 
-from aws_cdk import Aws, Duration, Environment, RemovalPolicy, SecretValue, Stack
+from aws_cdk import Aws, CfnOutput, Duration, Environment, RemovalPolicy, SecretValue, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -54,6 +54,8 @@ class Data(Stack):
             encryption_key=self.key,
             removal_policy=self.keep,
         )
+
+        CfnOutput(self, "ExchangeBucket", value=self.exchange.bucket_name)
 
     @property
     def database_secret_arn(self) -> str:

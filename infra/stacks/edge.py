@@ -47,7 +47,7 @@ class Edge(Stack):
         self.api_origin = origins.RestApiOrigin(api.rest_api, origin_id=API)
         self.distribution = self._distribution()
         self._publish(site)
-        CfnOutput(self, "Address", value=stage.public_url or f"https://{self.distribution.domain_name}")
+        CfnOutput(self, "HostName", value=self.distribution.domain_name)
 
     def _site_bucket(self) -> s3.Bucket:
         return s3.Bucket(
@@ -80,7 +80,7 @@ class Edge(Stack):
                 f"/{SITE_PREFIX}/*": self._site_behavior(),
             },
             http_version=cloudfront.HttpVersion.HTTP2_AND_3,
-            minimum_protocol_version=cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021,
+            minimum_protocol_version=cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021 if certificate else None,
             price_class=cloudfront.PriceClass.PRICE_CLASS_100,
         )
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from aws_cdk import CfnOutput, Duration, Environment, Stack
+from aws_cdk import CfnOutput, Duration, Environment, IgnoreMode, Stack
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr_assets as ecr_assets
@@ -76,7 +76,6 @@ class Ingest(Stack):
             "Task",
             cpu=stage.gateway_cpu,
             memory_limit_mib=stage.gateway_memory_mib,
-            ephemeral_storage_gib=50,  # large objects are spooled
             runtime_platform=ecs.RuntimePlatform(
                 cpu_architecture=ecs.CpuArchitecture.ARM64, operating_system_family=ecs.OperatingSystemFamily.LINUX
             ),
@@ -88,15 +87,10 @@ class Ingest(Stack):
                 str(image_context),
                 exclude=list(CONTEXT),
                 file="gateway-scp/Dockerfile",
+                ignore_mode=IgnoreMode.GIT,
                 platform=ecr_assets.Platform.LINUX_ARM64,
             ),
-            environment={
-                **environment(stage, self.data),
-                "PACS_BIND": "0.0.0.0",  # noqa: S104 - the security group says who comes
-                "PACS_DICOM_PORT": str(stage.dicom_port),
-                "PACS_DICOM_HEALTH_PORT": str(HEALTH_PORT),
-                "TMPDIR": TEMPORARY,
-            },
+            environment=self._environment(),
             logging=ecs.LogDrivers.aws_logs(
                 stream_prefix="scp",
                 log_group=retained_log_group(self, "Logs", "gateway-scp", stage, self.data.key),
@@ -112,6 +106,15 @@ class Ingest(Stack):
         for statement in self._grants():
             task.add_to_task_role_policy(statement)
         return task
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            **environment(self.stage, self.data),
+            "PACS_BIND": "0.0.0.0",  # noqa: S104 - the security group says who comes
+            "PACS_DICOM_PORT": str(self.stage.dicom_port),
+            "PACS_DICOM_HEALTH_PORT": str(HEALTH_PORT),
+            "TMPDIR": TEMPORARY,
+        }
 
     def _grants(self) -> list[iam.PolicyStatement]:
         originals, exchange = self.data.originals, self.data.exchange

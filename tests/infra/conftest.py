@@ -73,7 +73,7 @@ def synthesized(tmp_path_factory: pytest.TempPathFactory, stages: tuple[Any, Any
         build(app, stage, assets)
     app.synth()
     findings = frozenset(
-        (resource.construct_path, violation.rule_name)
+        (str(resource.construct_path), violation.rule_name)
         for pack in (AwsSolutionsChecks(app), HIPAASecurityChecks(app))
         for violation in pack.validate_scope(app).violations
         for resource in violation.violating_resources

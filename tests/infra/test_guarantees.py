@@ -377,3 +377,13 @@ def test_prod_cannot_be_torn_down_by_mistake(synthesized: Any) -> None:
     for name, artifact in manifest["artifacts"].items():
         if artifact["type"] == "aws:cloudformation:stack":
             assert bool(artifact["properties"].get("terminationProtection")) == name.startswith("pacs-prod-")
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_database_is_migrated_before_any_function_that_expects_it(synthesized: Any, stage: str) -> None:
+    stack = f"pacs-{stage}-api"
+    (trigger,) = synthesized.resources(stack, "Custom::Trigger")
+    for function in synthesized.resources(stack, "AWS::Lambda::Function").values():
+        name = function["Properties"].get("FunctionName", "").removeprefix(f"pacs-{stage}-")
+        if name in {each.name for each in catalogue.FUNCTIONS} - {"migrate", "authorizer"}:
+            assert trigger in function["DependsOn"], name
