@@ -5,6 +5,7 @@ Each task runs in a child of its own and returns a JSON document to the supervis
 
 import http.client
 import json
+import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -25,6 +26,8 @@ SAMPLE_FILES = ("examples_ybr_color.dcm", "examples_overlay.dcm", "CT_small.dcm"
 # Holds the first administrator until the start has shown it; a start that ends before shows it the next time.
 UNSHOWN = "first-administrator.json"
 SAMPLE = "sample.json"
+VERIFICATION = "1.2.840.10008.1.1"
+IMPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2"
 
 
 def write_atomically(path: Path, document: Any) -> None:
@@ -93,16 +96,13 @@ def send_sample(settings: Settings) -> list[str]:
     """Send the sample through the DICOM door; its Study Instance UIDs in the order of the files."""
     import pydicom.data
     from pydicom import dcmread
-    from pynetdicom import AE
 
     # The installed package alone is asked, never pydicom's download.
     folder = Path(pydicom.data.__file__).parent / "test_files"
     files = [folder / name for name in SAMPLE_FILES]
     headers = [dcmread(path, stop_before_pixels=True) for path in files]
-    entity = AE(ae_title="PACSSAMPLE")
-    for header in headers:
-        entity.add_requested_context(header.SOPClassUID, header.file_meta.TransferSyntaxUID)
-    association = entity.associate(address_of(settings), settings.dicom_port, ae_title=settings.ae_title)
+    contexts = [(header.SOPClassUID, header.file_meta.TransferSyntaxUID) for header in headers]
+    association = associate(settings, "PACSSAMPLE", contexts)
     if not association.is_established:
         raise NotConfigured("the DICOM node refuses the sample studies; PACS_SAMPLE=0 leaves them out")
     try:
@@ -167,16 +167,32 @@ def get(settings: Settings, path: str, bearer: str) -> list[Any] | None:
 
 
 def answers_dicom(settings: Settings) -> bool:
-    from pynetdicom import AE
-
-    entity = AE(ae_title="PACSHEALTH")
-    entity.add_requested_context("1.2.840.10008.1.1")
-    association = entity.associate(address_of(settings), settings.dicom_port, ae_title=settings.ae_title)
+    association = associate(settings, "PACSHEALTH", [(VERIFICATION, IMPLICIT_LITTLE_ENDIAN)])
     if not association.is_established:
         return False
     status = association.send_c_echo().get("Status")
     association.release()
     return bool(status == 0)
+
+
+def associate(settings: Settings, ae_title: str, contexts: Sequence[tuple[str, str]]) -> Any:
+    """An association with our own node; over TLS with the node's own certificate, when it has one."""
+    from pynetdicom.ae import ApplicationEntity
+
+    from gateway_scp.settings import GatewaySettings
+
+    entity = ApplicationEntity(ae_title)
+    for sop_class_uid, transfer_syntax_uid in contexts:
+        entity.add_requested_context(sop_class_uid, transfer_syntax_uid)
+    tls = None
+    gateway = GatewaySettings.from_environment()
+    if gateway.dicom_tls_certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        # We call ourselves, by an address that no certificate names.
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.load_cert_chain(gateway.dicom_tls_certificate, gateway.dicom_tls_key)
+        tls = (context, "")
+    return entity.associate(address_of(settings), settings.dicom_port, ae_title=settings.ae_title, tls_args=tls)
 
 
 def address_of(settings: Settings) -> str:

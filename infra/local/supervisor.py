@@ -79,7 +79,8 @@ class Supervisor:
         self.wakeup, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
         for number in SIGNALS:
-            signal.signal(number, self.ask_to_stop)
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # as nohup leaves it
+                signal.signal(number, self.ask_to_stop)
         signal.signal(signal.SIGCHLD, lambda *_: None)
 
     def ask_to_stop(self, *_: object) -> None:

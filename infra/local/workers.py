@@ -4,7 +4,6 @@ Each worker is one child of the supervisor. A batch that no worker has acknowled
 """
 
 import os
-import os
 import signal
 import sys
 import threading
