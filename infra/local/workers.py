@@ -17,7 +17,6 @@ from pacs.errors import Unavailable
 WAIT_S = 2.0
 RETRY_S = 0.5
 RELEASE_MAX_S = 60
-NICENESS = 10
 
 
 class Received(Protocol):
@@ -116,7 +115,6 @@ def main(function: Function, source: Source, handler: Handler) -> None:
     from pacs.bootstrap import local_queue, settings
 
     os.nice(source.niceness)
-    os.nice(NICENESS)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     Worker(function, source, handler, local_queue(settings())).run(stop)
