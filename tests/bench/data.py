@@ -8,6 +8,33 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 SIDE = 512
 SEED = 20260101
+CONSTANT = {
+    "PatientBirthDate": "19700101",
+    "PatientSex": "O",
+    "StudyDate": "20260102",
+    "StudyTime": "101112",
+    "StudyID": "1",
+    "StudyDescription": "THORAX",
+    "SeriesDescription": "AXIAL",
+    "SeriesNumber": 1,
+    "Modality": "CT",
+    "ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"],
+    "ImageOrientationPatient": [1, 0, 0, 0, 1, 0],
+    "PixelSpacing": [0.8, 0.8],
+    "SliceThickness": 1,
+    "RescaleIntercept": -1024,
+    "RescaleSlope": 1,
+    "WindowCenter": 40,
+    "WindowWidth": 400,
+    "Rows": SIDE,
+    "Columns": SIDE,
+    "BitsAllocated": 16,
+    "BitsStored": 12,
+    "HighBit": 11,
+    "PixelRepresentation": 0,
+    "SamplesPerPixel": 1,
+    "PhotometricInterpretation": "MONOCHROME2",
+}
 
 
 def write_series(folder: Path, count: int, *, seed: int = SEED) -> tuple[str, str, list[str]]:
@@ -33,42 +60,17 @@ def slice_of(study: str, series: str, number: int, seed: int) -> FileDataset:
     meta.MediaStorageSOPClassUID = CTImageStorage
     meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=[f"i{seed}-{number}"])
     dataset = FileDataset("", Dataset(), file_meta=meta, preamble=b"\0" * 128)
-    attributes = {
+    attributes = CONSTANT | {
         "SOPClassUID": CTImageStorage,
         "SOPInstanceUID": meta.MediaStorageSOPInstanceUID,
         "StudyInstanceUID": study,
         "SeriesInstanceUID": series,
         "PatientName": f"BENCH^{seed}",
         "PatientID": f"B{seed}",
-        "PatientBirthDate": "19700101",
-        "PatientSex": "O",
-        "StudyDate": "20260102",
-        "StudyTime": "101112",
         "AccessionNumber": str(seed),
-        "StudyID": "1",
-        "StudyDescription": "THORAX",
-        "SeriesDescription": "AXIAL",
-        "SeriesNumber": 1,
         "InstanceNumber": number,
-        "Modality": "CT",
-        "ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"],
         "ImagePositionPatient": [-200, -200, number],
-        "ImageOrientationPatient": [1, 0, 0, 0, 1, 0],
-        "PixelSpacing": [0.8, 0.8],
-        "SliceThickness": 1,
         "FrameOfReferenceUID": f"{series}.1"[:64],
-        "RescaleIntercept": -1024,
-        "RescaleSlope": 1,
-        "WindowCenter": 40,
-        "WindowWidth": 400,
-        "Rows": SIDE,
-        "Columns": SIDE,
-        "BitsAllocated": 16,
-        "BitsStored": 12,
-        "HighBit": 11,
-        "PixelRepresentation": 0,
-        "SamplesPerPixel": 1,
-        "PhotometricInterpretation": "MONOCHROME2",
     }
     for keyword, value in attributes.items():
         setattr(dataset, keyword, value)
