@@ -14,6 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILT = ROOT / "build" / "layers"
+OWN_TOOLS = ROOT / ".tools" / "bin"  # where make puts uv
 PYTHON = "3.13"
 # Not manylinux2014, for which the newest versions have no wheels: uv would silently take older ones.
 PLATFORM = "aarch64-manylinux_2_28"
@@ -39,7 +40,7 @@ def requirements(*extras: str) -> list[str]:
 
 def uv(*arguments: str) -> str:
     """The output of one uv command. Raises LayerError."""
-    program = os.environ.get("UV") or shutil.which("uv")
+    program = os.environ.get("UV") or shutil.which("uv", path=os.pathsep.join((str(OWN_TOOLS), os.environ["PATH"])))
     if not program:
         raise LayerError("uv is not on the path: run `make layers`, or set UV")
     done = subprocess.run([program, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603

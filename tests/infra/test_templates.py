@@ -32,7 +32,7 @@ def test_cfn_lint_finds_nothing(synthesized: Any) -> None:
     assert len(templates) == len(synthesized.templates)
     # W3005: CDK writes down dependencies that a reference implies as well.
     command = [
-        Path(sys.executable).with_name("cfn-lint"),
+        str(Path(sys.executable).with_name("cfn-lint")),
         "--regions",
         "eu-central-1",
         "--ignore-checks",
