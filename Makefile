@@ -38,6 +38,7 @@ bench: .venv/synced site ## Compare with Orthanc and storescp on this machine; w
 
 synth: .venv/synced layers site ## Synthesize the CDK stages dev and prod, offline, into cdk.out
 	$(BIN)/python -m infra.cdk synth --quiet
+	$(BIN)/cfn-lint --regions eu-central-1 --ignore-checks W3005 -- cdk.out/*.template.json
 
 site: .venv/synced-to-run ## Build the viewer's files into ohif-site/build
 	@$(BIN)/python ohif-site/build.py

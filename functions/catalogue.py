@@ -204,7 +204,7 @@ FUNCTIONS = (
     Function(
         "migrate",
         "Brings the database to this version, and makes the first organization.",
-        grants=(Grant("database", ("use",)), Grant("secret:signing", ("read",))),
+        grants=(Grant("database", ("use",)),),
         timeout_s=300,
     ),
 )

@@ -10,13 +10,14 @@ from pacs.people.accounts import first_administrator
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Returns the revision reached and, once only, the first administrator's e-mail and password.
 
-    The event may name `email` and `organization`; nothing of the answer is logged.
+    Only an event with `email` makes them (`organization` names the first): a deployment calls with neither and logs
+    what it is answered, so it must never be answered a password.
     """
     database = services().database
     revision = upgrade(database)
-    made = first_administrator(
-        database,
-        email=event.get("email", "admin@localhost"),
-        organization_name=event.get("organization", "Merkez"),
-    )
+    made = None
+    if "email" in event:
+        made = first_administrator(
+            database, email=event["email"], organization_name=event.get("organization", "Merkez")
+        )
     return {"revision": revision, "administrator": made.__dict__ if made else None}

@@ -43,7 +43,7 @@ def migrate() -> dict[str, Any]:
     local_secrets(services().settings).create()
     local_queue(services().settings).create_tables()
     migrate_function = function("migrate")
-    result: dict[str, Any] = load(migrate_function)({}, context_of(migrate_function))
+    result: dict[str, Any] = load(migrate_function)({"email": "admin@localhost"}, context_of(migrate_function))
     made = result.get("administrator")
     if made:
         write_atomically(services().settings.home / UNSHOWN, made)

@@ -58,6 +58,7 @@ class S3Store:
         check_key(key)
         arguments: dict[str, Any] = {
             "ContentType": "application/dicom",
+            "StorageClass": "INTELLIGENT_TIERING",  # from the start: a later transition costs a request an object
             "Metadata": encode_metadata({**metadata, "sha256": sha256}),
         }
         checksum = base64.b64encode(bytes.fromhex(sha256)).decode()

@@ -1,0 +1,83 @@
+"""Every route of the catalogue, asked by somebody of another organization, and by nobody."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from functions.catalogue import FUNCTIONS, Route
+from pacs.people.scope import Scope
+
+ROUTES = [route for function in FUNCTIONS for route in function.routes]
+GUARDED = [route for route in ROUTES if not route.public]
+OTHER = Scope("00000000-0000-4000-8000-000000000000", "admin")
+# Answers that concern the caller alone and nobody's data.
+OWN = {"/auth/me"}
+LISTS = ("/dicomweb/studies", "/dicomweb/series", "/dicomweb/instances")
+
+
+def name(route: Route) -> str:
+    return f"{route.method} {route.path}"
+
+
+def address(route: Route, clinic: Any, stored: Any) -> str:
+    """The route with the identifiers of the first organization's instance."""
+    values = {
+        "study": stored.study,
+        "series": stored.series,
+        "instance": stored.sop_instance_uid,
+        "frames": "1",
+        "frame": "1",
+        "path+": "7FE00010",
+        "organization": clinic.made.organization_id,
+    }
+    path = route.path
+    for key, value in values.items():
+        path = path.replace("{" + key + "}", value)
+    assert "{" not in path, f"this test does not know every parameter of {path}"
+    return path
+
+
+def ask(clinic: Any, route: Route, stored: Any, headers: dict[str, str]) -> Any:
+    body = {"studies": [stored.study]} if route.path == "/api/launch" else None
+    return clinic.client.request(
+        route.method, address(route, clinic, stored), headers=headers, json=body, follow_redirects=False
+    )
+
+
+@pytest.mark.parametrize("route", GUARDED, ids=name)
+def test_another_organization_finds_nothing(clinic: Any, sample: Callable[[str], bytes], route: Route) -> None:
+    stored = clinic.add(sample("CT_small.dcm"))
+    clinic.derive()
+    answer = ask(clinic, route, stored, clinic.bearer(OTHER))
+    if route.path in OWN:
+        assert answer.json()["organization_id"] == OTHER.organization_id
+    elif route.method == "POST" and route.path.startswith("/dicomweb"):
+        assert answer.status_code == 415  # storing goes into one's own organization; this body is no DICOM
+    elif route.path in LISTS or route.path.endswith(("/series", "/instances")):
+        assert (answer.status_code, answer.json()) == (200, [])
+    else:
+        assert answer.status_code == 404
+    assert stored.sop_instance_uid.encode() not in answer.content
+
+
+@pytest.mark.parametrize("route", GUARDED, ids=name)
+@pytest.mark.parametrize("bearer", ["", "Bearer x.y.z", "Basic YTpi"])
+def test_nobody_gets_in(clinic: Any, route: Route, bearer: str) -> None:
+    class Nothing:
+        study = series = sop_instance_uid = "1.2.3"
+
+    answer = ask(clinic, route, Nothing, {"Authorization": bearer} if bearer else {})
+    assert answer.status_code == 401
+    if route.method != "HEAD":
+        assert answer.json()["code"] == "UNAUTHENTICATED"
+
+
+def test_what_is_public_is_listed_here() -> None:
+    """A route becomes public on purpose only."""
+    assert {name(route) for route in ROUTES if route.public} == {
+        "GET /ohif",
+        "GET /ohif/config",
+        "POST /ohif/session",
+        "POST /auth/token",
+    }
