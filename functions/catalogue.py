@@ -35,6 +35,7 @@ class Schedule:
     name: str
     cron: str  # minute hour day-of-month month day-of-week, in UTC; five fields
     detail: str  # handed to the handler as {"task": detail}
+    after_boot: bool = False  # on one machine also when it has booted: a power failure may have lost events
 
 
 @dataclass(frozen=True)
@@ -192,7 +193,7 @@ FUNCTIONS = (
     Function(
         "crons",
         "What happens by the clock: the nightly reconciliation of store and index.",
-        schedules=(Schedule("reconcile", "30 0 * * *", "reconcile"),),
+        schedules=(Schedule("reconcile", "30 0 * * *", "reconcile", after_boot=True),),
         grants=(
             Grant("database", ("use",)),
             Grant("store:originals", ("read",)),

@@ -20,6 +20,7 @@ FIELDS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
 # The longest time between two runs of any expression: 29 February around a century without one.
 HORIZON_DAYS = 366 * 9
 LOOK_S = 30.0
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,14 @@ class Scheduler:
                 self.last_runs[schedule.name] = self.now()
                 self.write_record()
 
+    def run_after_boot(self, boot: Path, boot_id: str) -> None:
+        """Run what must run when the machine has booted since the last time; `boot` remembers which boot that was."""
+        if boot.exists() and boot.read_text() != boot_id:
+            for function, schedule in self.entries:
+                if schedule.after_boot:
+                    self.run_one(function, schedule)
+        boot.write_text(boot_id)
+
     def run_one(self, function: Function, schedule: Schedule) -> None:
         """Call the handler. A failure is told and not repeated before its next time, as with EventBridge."""
         try:
@@ -136,4 +145,6 @@ def main(home: Path) -> None:
     """Run the schedules until SIGTERM; a task that runs is finished."""
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    Scheduler(FUNCTIONS, home / "schedules.json").run(stop)
+    scheduler = Scheduler(FUNCTIONS, home / "schedules.json")
+    scheduler.run_after_boot(home / "boot", BOOT_ID.read_text())
+    scheduler.run(stop)
