@@ -18,6 +18,7 @@ FREE_BYTES_MIN = 1 << 30
 # A killed supervisor takes its children along within moments; they hold the lock until then.
 LOCK_PATIENCE_S = 2.0
 LOCK_RETRY_S = 0.05
+PORT_MAX = 65535
 
 
 def open_home(home: Path) -> int:
@@ -107,17 +108,17 @@ def check_file_system(home: Path) -> None:
 
 def listen(address: str, port: int, variable: str) -> socket.socket:
     """A listening socket. Raises NotConfigured, naming `variable`, when the port or the address cannot be had."""
+    if not 0 <= port <= PORT_MAX:
+        raise NotConfigured(f"port {port} is not a port: set {variable}", field=variable)
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
         return socket.create_server((address, port), family=family, backlog=1024)
-    except (OSError, OverflowError) as error:
-        number = getattr(error, "errno", None)
+    except OSError as error:
+        number = error.errno
         if number == errno.EADDRINUSE:
             text = f"port {port} on {address} is in use: stop the program that has it, or set {variable}"
         elif number == errno.EACCES:
             text = f"port {port} needs rights that this user has not: set {variable} to a port above 1023"
-        elif number is None:
-            text = f"port {port} is not a port: set {variable}"
         else:
             text = f"PACS_BIND={address} is not an address of this machine: set PACS_BIND"
             variable = "PACS_BIND"

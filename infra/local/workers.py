@@ -10,7 +10,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from functions.catalogue import Function, Source
+from functions.catalogue import STORE_EVENTS, Function, Source
 from infra.local.invocation import ACCOUNT, REGION, Handler, context_of
 from pacs.errors import Unavailable
 
@@ -41,6 +41,8 @@ class Receiver(Protocol):
 
     def release(self, message_ids: Sequence[str], delay_s: float = 0) -> None: ...
 
+    def recover(self, queue: str) -> int: ...
+
 
 class Worker:
     """Feeds one function from one queue."""
@@ -50,25 +52,34 @@ class Worker:
         self.source = source
         self.handler = handler
         self.queue = queue
+        # Somebody waits for a new image to be found; what comes after may gather first.
+        self.window_s = 0 if source.queue in STORE_EVENTS.values() else source.window_s
 
     def run(self, stop: threading.Event) -> None:
         """Work until told to stop; a batch that was begun is finished."""
+        recovered = False
         while not stop.is_set():
             try:
-                self.work_once(WAIT_S)
+                recovered = recovered or self.recover()
+                self.work_once(stop, WAIT_S)
             except Unavailable as error:
+                recovered = False
                 sys.stderr.write(f"{error.message}; trying again\n")
                 stop.wait(RETRY_S)
 
-    def work_once(self, wait_s: float) -> int:
+    def recover(self) -> bool:
+        """Take back what a worker before us received and did not finish, unless another one may be at it."""
+        if self.source.workers == 1:
+            self.queue.recover(self.source.queue)
+        return True
+
+    def work_once(self, stop: threading.Event, wait_s: float) -> int:
         """Receive one batch and see to it; how many messages it had."""
-        messages = self.queue.receive(
-            self.source.queue,
-            limit=self.source.batch_size,
-            visibility_s=6 * self.function.timeout_s,
-            wait_s=wait_s,
-            max_receives=self.source.max_receives,
-        )
+        messages = self.receive(self.source.batch_size, wait_s)
+        missing = self.source.batch_size - len(messages)
+        if messages and missing and self.window_s:
+            stop.wait(self.window_s)
+            messages += self.receive(missing, 0)
         if messages:
             failed = self.call(messages)
             done = [each.message_id for each in messages if each.message_id not in failed]
@@ -76,8 +87,18 @@ class Worker:
                 self.queue.acknowledge(done)
             for each in messages:
                 if each.message_id in failed:
-                    self.queue.release([each.message_id], min(2**each.receive_count, RELEASE_MAX_S))
+                    self.queue.release([each.message_id], min(2 ** (each.receive_count - 1), RELEASE_MAX_S))
         return len(messages)
+
+    def receive(self, limit: int, wait_s: float) -> list[Received]:
+        found = self.queue.receive(
+            self.source.queue,
+            limit=limit,
+            visibility_s=6 * self.function.timeout_s,
+            wait_s=wait_s,
+            max_receives=self.source.max_receives,
+        )
+        return list(found)
 
     def call(self, messages: Sequence[Received]) -> set[str]:
         """Call the handler; the ids of what failed. All of them when it raises."""

@@ -1,0 +1,144 @@
+"""Queue workers on the real tables: batches, partial failures, dead letters; and the relay that fills the queue."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from functions.catalogue import Function, Source
+from infra.local.relay import relay
+from infra.local.workers import Worker
+from pacs.errors import Unavailable
+from pacs.local.events import StoreJournal
+from pacs.local.queue import QueueTables
+
+SOURCE = Source("index", batch_size=10, max_receives=1)
+FUNCTION = Function("indexer", "", sources=(SOURCE,), timeout_s=5)
+
+
+@pytest.fixture
+def queue(empty_dsn: str) -> Iterator[QueueTables]:
+    tables = QueueTables(empty_dsn, topics={})
+    tables.create_tables()
+    yield tables
+    tables.close()
+
+
+class Handled:
+    """A handler that fails for the bodies it is told to, and remembers what it saw."""
+
+    def __init__(self, *failing: str, crash: bool = False) -> None:
+        self.failing = failing
+        self.crash = crash
+        self.batches: list[list[str]] = []
+
+    def __call__(self, event: Any, context: Any) -> dict[str, Any]:
+        self.batches.append([each["body"] for each in event["Records"]])
+        assert context.get_remaining_time_in_millis() > 0
+        if self.crash:
+            raise ValueError("half a batch done")
+        failed = [each["messageId"] for each in event["Records"] if each["body"] in self.failing]
+        return {"batchItemFailures": [{"itemIdentifier": each} for each in failed]}
+
+
+def work(queue: QueueTables, handled: Handled, source: Source = SOURCE) -> int:
+    return Worker(FUNCTION, source, handled, queue).work_once(threading.Event(), 0)
+
+
+def test_a_batch_is_handled_at_once_and_gone(queue: QueueTables) -> None:
+    queue.send("index", ["a", "b", "c"])
+    handled = Handled()
+    assert work(queue, handled) == 3
+    assert handled.batches == [["a", "b", "c"]]
+    assert queue.depth("index").waiting == queue.depth("index").in_flight == 0
+    assert work(queue, handled) == 0
+
+
+def test_only_what_failed_comes_again_after_a_pause(queue: QueueTables) -> None:
+    queue.send("index", ["good", "bad"])
+    work(queue, Handled("bad"))
+    depth = queue.depth("index")
+    assert (depth.waiting, depth.in_flight) == (0, 1)  # not visible yet
+    assert queue.receive("index", limit=1, visibility_s=1, wait_s=5, max_receives=9)[0].body == "bad"
+
+
+def test_a_crash_gives_the_whole_batch_back(queue: QueueTables, capsys: pytest.CaptureFixture[str]) -> None:
+    queue.send("index", ["a", "b"])
+    work(queue, Handled(crash=True))
+    assert queue.depth("index").in_flight == 2
+    assert capsys.readouterr().err == "indexer failed with 2 messages: ValueError\n"
+
+
+def test_what_fails_too_often_becomes_a_dead_letter(queue: QueueTables) -> None:
+    queue.send("index", ["bad"])
+    worker = Worker(FUNCTION, SOURCE, Handled("bad"), queue)
+    stop = threading.Event()
+    while not queue.dead_letters("index"):
+        worker.work_once(stop, 1.1)
+    assert [each.body for each in queue.dead_letters("index")] == ["bad"]
+
+
+def test_deriving_gathers_for_its_window(queue: QueueTables) -> None:
+    handled = Handled()
+    queue.send("derive", ["a"])
+    worker = Worker(FUNCTION, Source("derive", batch_size=10, window_s=60), handled, queue)
+
+    class Window(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            assert timeout == 60
+            queue.send("derive", ["b"])
+            return False
+
+    worker.work_once(Window(), 0)
+    assert handled.batches == [["a", "b"]]
+
+
+def test_indexing_waits_for_nothing(queue: QueueTables) -> None:
+    queue.send("index", ["a"])
+    assert work(queue, Handled(), Source("index", batch_size=10, window_s=3600)) == 1
+
+
+def test_a_worker_ends_when_told_and_finishes_its_batch(queue: QueueTables) -> None:
+    stop = threading.Event()
+
+    def handle(event: Any, context: Any) -> None:
+        stop.set()
+
+    queue.send("index", ["a"])
+    Worker(FUNCTION, SOURCE, handle, queue).run(stop)
+    assert queue.depth("index").waiting == queue.depth("index").in_flight == 0
+
+
+def test_the_relay_delivers_what_the_journal_holds(tmp_path: Path, queue: QueueTables) -> None:
+    journal = StoreJournal(tmp_path)
+    journal.append('{"n":1}')
+    stop = threading.Event()
+    thread = threading.Thread(target=relay, args=(journal, queue, stop))
+    thread.start()
+    first = queue.receive("index", limit=5, visibility_s=60, wait_s=10, max_receives=3)
+    journal.append('{"n":2}')
+    second = queue.receive("index", limit=5, visibility_s=60, wait_s=10, max_receives=3)
+    stop.set()
+    thread.join()
+    journal.close()
+    assert [each.body for each in [*first, *second]] == ['{"n":1}', '{"n":2}']
+
+
+def test_the_relay_keeps_events_while_the_queue_is_away(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    journal = StoreJournal(tmp_path)
+    journal.append('{"n":1}')
+    stop = threading.Event()
+    delivered: list[str] = []
+
+    class Away(QueueTables):
+        def send(self, queue: str, bodies: Any, *, delay_s: int = 0) -> None:
+            stop.set()
+            raise Unavailable("the queues do not answer")
+
+    relay(journal, Away("", topics={}), stop)
+    assert journal.drain(delivered.extend) == 1
+    journal.close()
+    assert delivered == ['{"n":1}']
+    assert "the queues do not answer" in capsys.readouterr().err
