@@ -79,6 +79,14 @@ with released as (
 select pg_notify('machine.' || queue, '') from (select distinct queue from released) as queues
 """
 
+RECOVER = """
+with back as (
+    update machine.message set visible_at = now()
+    where queue = %(queue)s and dead_at is null and receive_count > 0 and visible_at > now() returning id
+)
+select count(*), pg_notify('machine.' || %(queue)s, '') from back
+"""
+
 DEPTH = """
 select count(*) filter (where dead_at is null and not (receive_count > 0 and visible_at > now())),
        count(*) filter (where dead_at is null and receive_count > 0 and visible_at > now()),
@@ -169,6 +177,13 @@ class QueueTables:
     def release(self, message_ids: Sequence[str], delay_s: float = 0) -> None:
         """Give messages back before their time, to be received again after `delay_s`."""
         self._rows(RELEASE, ids=list(map(int, message_ids)), delay_s=delay_s)
+
+    def recover(self, queue: str) -> int:
+        """Give back at once what a consumer that was killed had received; returns how many.
+
+        For a consumer that is its queue's only one, before it receives: nobody else can be at work on them.
+        """
+        return int(self._rows(RECOVER, queue=queue)[0][0])
 
     def close(self) -> None:
         with self._lock:
