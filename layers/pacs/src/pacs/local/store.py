@@ -25,7 +25,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
-from pacs.errors import BadRequest, Forbidden, ObjectNotFound, StoreUnavailable
+from pacs.errors import BadRequest, Forbidden, ObjectNotFound, PacsError, StoreUnavailable
 from pacs.local.events import StoreJournal, created_event
 from pacs.local.staging import Staged, is_marked, mark, sweep, sync_folder
 from pacs.objects import check_key, check_prefix, decode_metadata, encode_metadata
@@ -190,7 +190,7 @@ class DirectoryStore:
         check_key(key)
         path = self._objects / key
         if not path.is_file():
-            raise not_found()
+            raise self._missing()
         return path
 
     def _signature(self, key: str, expires: int, content_type: str) -> str:
@@ -204,7 +204,13 @@ class DirectoryStore:
             with opened(self._objects / key) as fd:
                 yield fd
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
-            raise not_found() from error
+            raise self._missing() from error
+
+    def _missing(self) -> PacsError:
+        """What it means that a key is not found: a store whose disk is away must not pass for an empty one."""
+        if self._objects.is_dir():
+            return ObjectNotFound("no such object")
+        return StoreUnavailable("the object store is not there")
 
     def _has_already(self, key: str, sha256: str) -> bool:
         """Whether these bytes are the current object. If so, it is durable and has its event on return."""
@@ -289,6 +295,8 @@ class DirectoryStore:
 
     def _walk(self, folder: str, start: str = "") -> Iterator[ObjectInfo]:
         names = []
+        if not self._objects.is_dir():
+            raise self._missing()
         with (
             unavailable(),
             suppress(FileNotFoundError, NotADirectoryError),
@@ -304,10 +312,6 @@ class DirectoryStore:
             else:
                 with suppress(ObjectNotFound):  # deleted since
                     yield self.head(folder + name)
-
-
-def not_found() -> ObjectNotFound:
-    return ObjectNotFound("no such object")
 
 
 @contextmanager
