@@ -11,7 +11,7 @@ import socket
 import sys
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -28,8 +28,9 @@ CORS_SECONDS = b"3600"
 ALLOWED_HEADERS = b"authorization, content-type, accept, range, x-pacs-authorization"
 EXPOSED_HEADERS = b"content-length, content-range, content-type, etag, x-request-id, warning"
 
-Receive = Callable[[], Awaitable[Any]]
-Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 Edge = Callable[[Request], Awaitable[Answer | None]]
 
 
@@ -65,7 +66,7 @@ class Gateway:
         for loop in self.loops:
             loop.close()
 
-    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         started_at = time.perf_counter()
         request_id = str(uuid.uuid4())
         try:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from infra.local.gateway import Gateway
+from infra.local.gateway import Gateway, Message
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def ask(
 ) -> Heard:
     """Send one request whose body comes in these pieces; the whole answer."""
     path, _, query = target.partition("?")
-    scope = {
+    scope: Message = {
         "type": "http",
         "method": method,
         "path": path,
@@ -45,13 +45,13 @@ def ask(
         "scheme": "http",
     }
     pieces = list(body)
-    sent: list[Mapping[str, Any]] = []
+    sent: list[Message] = []
 
-    async def receive() -> Mapping[str, Any]:
+    async def receive() -> Message:
         piece = pieces.pop(0)
         return {"type": "http.request", "body": piece, "more_body": bool(pieces)}
 
-    async def send(message: Mapping[str, Any]) -> None:
+    async def send(message: Message) -> None:
         sent.append(message)
 
     # A loop of its own and nobody's current one: Mangum keeps a current loop for the thread that makes handlers.
