@@ -24,7 +24,8 @@ RECORD = text(
 CLEAR = text("delete from failures where stage = :stage and object_key = any(:object_keys)")
 LIST = text(
     "select stage, object_key, code, reason, attempts, first_at, last_at from failures"
-    " where organization_id = cast(:organization_id as uuid) order by last_at desc, id desc limit :limit"
+    " where organization_id = cast(:organization_id as uuid) or (organization_id is null and :is_system)"
+    " order by last_at desc, id desc limit :limit"
 )
 COUNT = text("select stage, count(*) as count from failures group by stage")
 
@@ -58,8 +59,9 @@ def clear_failures(database: Database, stage: Stage, object_keys: Iterable[str])
 
 
 def list_failures(database: Database, scope: Scope, *, limit: int = 1000) -> Rows:
-    """The failures of an organization, the newest first."""
-    return database.fetch(LIST, {"organization_id": scope.organization_id, "limit": limit})
+    """The failures of an organization, the newest first. The archive itself sees those of nobody, too."""
+    parameters = {"organization_id": scope.organization_id, "is_system": scope.role == "system", "limit": limit}
+    return database.fetch(LIST, parameters)
 
 
 def count_failures(database: Database) -> dict[str, int]:

@@ -58,3 +58,8 @@ def series_metadata(organization_id: str, study: str, series: str) -> str:
 def metadata_part(organization_id: str, study: str, series: str, digest: str) -> str:
     """The metadata of those instances of a series that one batch of the indexer brought."""
     return f"metadata/{organization_id}/{study}/{series}/{digest}.json.gz"
+
+
+def derived_prefixes(study_prefix: str) -> tuple[str, ...]:
+    """Under which everything derived from one study lies; `study_prefix` is `<organization>/<study>`."""
+    return tuple(f"{kind}/{study_prefix}/" for kind in ("metadata", "frames", "thumbnails", "video"))

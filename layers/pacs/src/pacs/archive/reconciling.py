@@ -1,16 +1,18 @@
 """Store against index, by night: objects without rows are indexed, rows without objects reported.
 
-Called by functions/crons, by the `pacs reindex` command, and at start after an unclean end.
+Called by functions/crons; the `pacs` command rebuilds with what stands here.
 """
 
+import heapq
 import json
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 from urllib.parse import quote_plus
 
 from sqlalchemy import text
 
 from pacs.archive.failures import clear_failures, record_failures
-from pacs.archive.keys import ORIGINAL_SUFFIX
+from pacs.archive.keys import ORIGINAL_SUFFIX, derived_prefixes
 from pacs.errors import NotFound, ObjectNotFound, PacsError
 from pacs.ports import Services
 
@@ -23,33 +25,35 @@ KEYS = text(
 
 
 def reconcile(services: Services, prefix: str = "") -> dict[str, int]:
-    """Compare both sides in key order; returns how many objects were seen, queued and found missing."""
+    """Compare both sides; returns how many objects were seen, queued and found missing."""
     seen = queued = 0
     missing: dict[str, PacsError] = {}
     present: list[str] = []
     pending: list[str] = []
-    rows = indexed_keys(services, prefix)
-    row = next(rows, None)
-    for key in original_keys(services, prefix):
-        seen += 1
-        while row is not None and row < key:
-            missing[row] = ObjectNotFound("the index has this instance, the store has not")
-            row = next(rows, None)
-        if row == key:
+    for key, stored, indexed in compare(services, prefix):
+        seen += stored
+        if not stored:
+            missing[key] = ObjectNotFound("the index has this instance, the store has not")
+        elif indexed:
             present.append(key)
-            row = next(rows, None)
         else:
             pending.append(key)
             if len(pending) == PAGE:
                 queued += request_indexing(services, pending)
                 pending = []
-    while row is not None:
-        missing[row] = ObjectNotFound("the index has this instance, the store has not")
-        row = next(rows, None)
     queued += request_indexing(services, pending)
     record_failures(services.database, "reconcile", missing)
     clear_failures(services.database, "reconcile", present)
     return {"seen": seen, "queued": queued, "missing": len(missing)}
+
+
+def compare(services: Services, prefix: str) -> Iterator[tuple[str, bool, bool]]:
+    """Every key that either side has, in byte order: whether it is in the store, and whether in the index."""
+    stored = ((key, "store") for key in original_keys(services, prefix))
+    indexed = ((key, "index") for key in indexed_keys(services, prefix))
+    for key, found in groupby(heapq.merge(stored, indexed), key=lambda each: each[0]):
+        sides = {side for _, side in found}
+        yield key, "store" in sides, "index" in sides
 
 
 def original_keys(services: Services, prefix: str) -> Iterator[str]:
@@ -82,18 +86,17 @@ def request_indexing(services: Services, object_keys: Iterable[str]) -> int:
 def reindex_originals(services: Services, organization_id: str, study: str = "") -> int:
     """Queue every original of an organization, or of one study, as if it had just come; returns how many.
 
-    Indexing is idempotent and derives anew, so nothing disappears from view while it goes on.
-    Raises NotFound when there are no originals.
+    What was derived from a study is deleted first. Its rows stay, and requests make what they miss themselves, so
+    nothing disappears from view while it goes on. Raises NotFound when there are no originals.
     """
     prefix = f"{organization_id}/{study}/" if study else f"{organization_id}/"
     queued = 0
-    pending: list[str] = []
-    for key in original_keys(services, prefix):
-        pending.append(key)
-        if len(pending) == PAGE:
-            queued += request_indexing(services, pending)
-            pending = []
-    queued += request_indexing(services, pending)
+    for study_prefix, found in groupby(original_keys(services, prefix), key=lambda key: "/".join(key.split("/")[:2])):
+        for derived in derived_prefixes(study_prefix):
+            services.derived.delete_prefix(derived)
+        keys = list(found)
+        for start in range(0, len(keys), PAGE):
+            queued += request_indexing(services, keys[start : start + PAGE])
     if not queued:
-        raise NotFound("there are no originals to index", field="--study" if study else None)
+        raise NotFound(f"no such study: {study}" if study else "there are no originals to index", field="study")
     return queued
