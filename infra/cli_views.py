@@ -1,28 +1,24 @@
-"""What the `pacs` command shows: tables and progress bars. Used by infra/cli.py alone."""
+"""What the `pacs` command shows: lines, tables and bars. Used by infra/cli.py alone.
 
-import shutil
-from collections.abc import Iterator, Sequence
-from typing import Any
+Bars and colours are for terminals; into a pipe or a file goes plain text.
+"""
+
+import signal
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
-from sqlalchemy import text
 
-from functions.catalogue import FUNCTIONS
-from infra.local.importing import Candidate, Imported
-from infra.local.running import Home
-from pacs.archive.failures import count_failures
-from pacs.archive.reconciling import request_indexing
-from pacs.ports import DeadLetter, QueueDepth
+if TYPE_CHECKING:
+    from infra.local.importing import Count, Imported
 
-QUEUES = tuple(source.queue for function in FUNCTIONS for source in function.sources)
-COUNTS = text(
-    "select (select count(*) from patients) as patients, (select count(*) from studies) as studies,"
-    " (select count(*) from series) as series, count(*) as instances, coalesce(sum(size_bytes), 0) as bytes"
-    " from instances"
-)
 MIB = 1 << 20
+HINTS = 5
 
 
 def size(size_bytes: float) -> str:
@@ -34,120 +30,188 @@ def size(size_bytes: float) -> str:
     return f"{size_bytes:.1f} TiB"
 
 
-def with_progress(console: Console, results: Iterator[Imported], found: Sequence[Candidate]) -> Iterator[Imported]:
-    """The same results, with a bar that shows rate and remaining time."""
+def counted(count: int, one: str, many: str = "") -> str:
+    """`1 study`, `2 studies`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+@contextmanager
+def stopping() -> Iterator[threading.Event]:
+    """Within it the first Ctrl-C or SIGTERM sets the event and nothing else; a second one ends the process."""
+    stop = threading.Event()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def ask(number: int, _frame: object) -> None:
+        stop.set()
+        signal.signal(number, signal.SIG_DFL)
+
+    for number in before:
+        signal.signal(number, ask)
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def bar(console: Console, *columns: ProgressColumn) -> Progress:
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+def show_import(console: Console, results: Iterator["Imported"], count: "Count") -> Iterator["Imported"]:
+    """The same results, with a bar that shows rate and remaining time, and a line above it for each that is refused."""
     columns = (
-        TextColumn("import"),
-        BarColumn(),
-        MofNCompleteColumn(),
+        SpinnerColumn(),
+        TextColumn("{task.fields[files]}"),
+        BarColumn(bar_width=None),
         TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
+        TimeRemainingColumn(compact=True),
     )
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task("import", total=len(found), rate="")
-        transferred = 0
-        for each in results:
-            transferred += each.size_bytes
-            elapsed = progress.tasks[task].elapsed or 0
-            rate = f"{transferred / MIB / elapsed:.1f} MiB/s" if elapsed > 0 else ""
-            progress.update(task, advance=1, rate=rate)
+    with bar(console, *columns) as progress:
+        task = progress.add_task("", total=None, files="", rate="")
+        size_bytes = 0
+        for files, each in enumerate(results, start=1):
+            size_bytes += each.size_bytes
+            if each.reason:
+                progress.console.print(f"[red]refused[/red] {escape(each.name)}: {escape(each.reason)}")
+            elapsed = max(progress.tasks[task].elapsed or 0, 1e-3)
+            progress.update(
+                task,
+                completed=size_bytes,
+                total=count.size_bytes if count.done else None,
+                files=f"{files:,} of {count.files:,}" if count.done else f"{files:,}",
+                rate=f"{files / elapsed:.0f}/s {size_bytes / MIB / elapsed:.1f} MiB/s",
+            )
             yield each
 
 
-def print_import(console: Console, document: dict[str, Any]) -> None:
-    console.print(
-        f"{document['created']} stored, {document['unchanged']} already there, {document['replaced']} replaced,"
-        f" {len(document['refused'])} refused"
+def show_progress(console: Console, what: str, done: Iterator[int], total: int) -> int:
+    """A bar from a count of what is done; returns the last."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn(what),
+        BarColumn(bar_width=None),
+        TextColumn("{task.completed:,.0f} of {task.total:,.0f}"),
     )
-    if document["refused"]:
-        console.print(table(("file", "code", "reason"), [list(each.values()) for each in document["refused"]]))
+    last = 0
+    with bar(console, *columns) as progress:
+        task = progress.add_task("", total=total)
+        for last in done:
+            progress.update(task, completed=last)
+    return last
+
+
+def show_left(console: Console, left: Iterator[int]) -> None:
+    """A bar from a count of what is left, which may grow while it is watched."""
+    columns = (SpinnerColumn(), TextColumn("{task.fields[left]:,} messages left"), BarColumn(bar_width=None))
+    most = 1
+    with bar(console, *columns) as progress:
+        task = progress.add_task("", total=1, left=0)
+        for each in left:
+            most = max(most, each)
+            progress.update(task, total=most, completed=most - each, left=each)
+
+
+def print_reindex(console: Console, document: Mapping[str, Any]) -> None:
+    console.print(f"{counted(document['queued'], 'original')} read again")
+    if document["deleted"]:
+        console.print(f"{counted(document['deleted'], 'row')} deleted whose originals are gone")
+    if document["interrupted"]:
+        console.print("The archive goes on with it: `pacs status` tells how far it is.")
+
+
+def print_import(console: Console, document: Mapping[str, Any]) -> None:
+    """What an import did, and what to do next."""
+    refused = len(document["refused"])
+    if document["interrupted"]:
+        console.print("Stopped. What is stored is safe; the same command again goes on where this ended.")
+    console.print(
+        f"{document['created']:,} stored ({size(document['size_bytes'])}), {document['unchanged']:,} already there,"
+        f" {document['replaced']:,} replaced, {refused:,} refused"
+    )
+    studies = document["studies"]
+    if not studies:
+        return
+    if document["running"]:
+        wait = "" if document["indexed"] else "; not all of it is indexed yet, see `pacs status`"
+        console.print(f"{counted(len(studies), 'study', 'studies')}{wait}. To open:")
+        for study in studies[:HINTS]:
+            console.print(f"  pacs launch {study}")
+        if len(studies) > HINTS:
+            console.print(f"  … and {len(studies) - HINTS:,} more; --json lists them all")
+    else:
+        console.print(
+            f"{counted(len(studies), 'study', 'studies')}. The archive does not run: they appear after its next start."
+        )
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
-    made = Table(*heads)
+    """A table without frames. Numbers, and heads that begin with `>`, stand at the right."""
+    made = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+    for head in heads:
+        made.add_column(head.removeprefix(">"), justify="right" if head.startswith(">") else "left", no_wrap=True)
     for row in rows:
-        made.add_row(*(str(each) for each in row))
+        made.add_row(*(escape(f"{each:,}" if isinstance(each, int) else str(each)) for each in row))
     return made
 
 
-def depths(home: Home) -> dict[str, QueueDepth]:
-    return {queue: home.services.queue.depth(queue) for queue in QUEUES}
+def duration(seconds: float) -> str:
+    """`0 s`, `12 min`, `3 h`, `2 d`: as much as matters of how old something is."""
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
-def status_document(home: Home) -> dict[str, Any]:
-    """Everything that `pacs status` tells."""
-    disk = shutil.disk_usage(home.services.settings.home)
-    return {
-        "running": home.ready,
-        "counts": dict(home.services.database.fetch(COUNTS)[0]),
-        "queues": {name: depth.__dict__ for name, depth in depths(home).items()},
-        "failures": count_failures(home.services.database),
-        "disk": {"free_bytes": disk.free, "total_bytes": disk.total},
-    }
-
-
-def print_status(console: Console, document: dict[str, Any]) -> None:
+def print_status(console: Console, document: Mapping[str, Any]) -> None:
     ready, counts, disk = document["running"], document["counts"], document["disk"]
     dicom = ready["dicom"]
-    console.print(
-        f"HTTP {ready['http']}   DICOM {dicom['ae_title']}@{dicom['host']}:{dicom['port']}   pid {ready['pid']}"
+    used = 1 - disk["free_bytes"] / disk["total_bytes"]
+    failures = ", ".join(f"{count:,} {stage}" for stage, count in sorted(document["failures"].items()))
+    lines = (
+        ("HTTP", ready["http"]),
+        ("DICOM", f"{dicom['ae_title']} at {dicom['host']} port {dicom['port']}"),
+        ("process", str(ready["pid"])),
+        ("home", disk["home"]),
+        ("disk", f"{size(disk['free_bytes'])} free of {size(disk['total_bytes'])} ({used:.0%} used)"),
+        ("failures", f"{failures} (see `pacs failures`)" if failures else "none"),
     )
-    counted = "   ".join(f"{counts[name]} {name}" for name in ("patients", "studies", "series", "instances"))
-    console.print(f"{counted}   {size(counts['bytes'])}")
-    heads = ("queue", "waiting", "in flight", "dead", "oldest")
-    rows = [
-        (name, each["waiting"], each["in_flight"], each["dead"], f"{each['oldest_age_s']:.0f} s")
+    for name, value in lines:
+        console.print(f"{name:<10}{escape(value)}")
+    names = ("patients", "studies", "series", "instances")
+    rows = [(name, counts[name]) for name in names]
+    console.print()
+    console.print(table(("", ">count"), [*rows, ("originals", size(counts["size_bytes"]))]))
+    heads = ("queue", ">waiting", ">in flight", ">dead", ">oldest")
+    queues = [
+        (name, each["waiting"], each["in_flight"], each["dead"], duration(each["oldest_age_s"]))
         for name, each in document["queues"].items()
     ]
-    console.print(table(heads, rows))
-    failures = ", ".join(f"{count} {stage}" for stage, count in document["failures"].items())
-    console.print(f"failures: {failures or 'none'}")
-    used = 1 - disk["free_bytes"] / disk["total_bytes"]
-    console.print(f"disk: {size(disk['free_bytes'])} free of {size(disk['total_bytes'])} ({used:.0%} used)")
+    console.print()
+    console.print(table(heads, queues))
 
 
-def watch_queues(console: Console, home: Home, queued: int) -> None:
-    """Show how the queues empty; ends when nothing waits and nothing is in flight."""
-    from threading import Event
-
-    pause = Event()
-    with Progress(TextColumn("rebuild"), BarColumn(), MofNCompleteColumn(), console=console) as progress:
-        task = progress.add_task("rebuild", total=queued)
-        while left := sum(depth.waiting + depth.in_flight for depth in depths(home).values()):
-            progress.update(task, total=max(queued, left), completed=max(queued, left) - left)
-            pause.wait(0.25)
-        progress.update(task, completed=progress.tasks[task].total)
-
-
-def dead_letters(home: Home) -> list[DeadLetter]:
-    return [each for queue in QUEUES for each in home.services.queue.dead_letters(queue)]
-
-
-def retry(home: Home, failures: Sequence[Any]) -> int:
-    """Index every failed object again (which derives it again too) and redrive every dead letter."""
-    redriven = sum(home.services.queue.redrive(queue) for queue in QUEUES)
-    return redriven + request_indexing(home.services, sorted({each["object_key"] for each in failures}))
-
-
-def print_failures(console: Console, document: dict[str, Any]) -> None:
-    if not document["failures"] and not document["dead_letters"]:
-        console.print("nothing failed")
-    if document["failures"]:
-        heads = ("stage", "code", "reason", "attempts", "last", "object")
-        rows = [
-            (
-                each["stage"],
-                each["code"],
-                each["reason"],
-                each["attempts"],
-                f"{each['last_at']:%F %T}",
-                each["object_key"],
-            )
-            for each in document["failures"]
-        ]
-        console.print(table(heads, rows))
-    if document["dead_letters"]:
-        letters = [(each["queue"], each["receive_count"], each["body"][:200]) for each in document["dead_letters"]]
-        console.print(table(("queue", "received", "message"), letters))
+def print_failures(console: Console, document: Mapping[str, Any]) -> None:
+    """Failures under their reasons; an object's dead letter is told with it, other dead letters by themselves."""
+    failures = document["failures"]
+    if document.get("interrupted"):
+        console.print("The archive goes on with it: `pacs failures` tells what is left.")
     if "retried" in document:
-        console.print(f"{document['retried']} put back to work")
+        console.print(f"{counted(document['retried'], 'object or message', 'objects and messages')} put back to work")
+    if not failures and not document["dead_letters"]:
+        console.print("Nothing is failing.")
+    reasons: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
+    for each in failures:
+        reasons.setdefault((each["stage"], each["code"], each["reason"]), []).append(each)
+    for (stage, code, reason), listed in reasons.items():
+        console.print(f"[bold]{stage}[/bold] {code}: {escape(reason)} ({len(listed):,})")
+        for each in listed:
+            tries = counted(each["attempts"], "attempt")
+            console.print(f"  {each['last_at']:%F %T}  {tries}  {escape(each['object_key'])}", highlight=False)
+    if document["failures_total"] > len(failures):
+        console.print(f"… and {document['failures_total'] - len(failures):,} older ones")
+    if document["dead_letters"]:
+        letters = counted(len(document["dead_letters"]), "message")
+        console.print(f"[bold]given up[/bold] {letters}, which `pacs failures --retry` puts back to work:")
+        for each in document["dead_letters"]:
+            console.print(f"  {each['queue']}  {escape(', '.join(each['objects']) or each['body'][:100])}")
