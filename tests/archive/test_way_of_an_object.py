@@ -65,7 +65,7 @@ def test_an_object_is_stored_indexed_found_and_read(archive: Any, sample: Sample
     (event,) = archive.queue.sent["instance-indexed"]
     assert event["FilePath"].endswith(f"{level.instance}.dcm") and event["FileSize"] == len(body)
     instance = find_instance(archive.database, archive.scope, level)
-    assert retrieve_instance(archive, instance) == body
+    assert b"".join(retrieve_instance(archive, instance)) == body
 
 
 def test_the_same_bytes_change_nothing_and_other_bytes_win(archive: Any, sample: Sample) -> None:
@@ -117,6 +117,21 @@ def test_frames_are_made_on_arrival_and_hold_the_pixels(archive: Any, sample: Sa
     assert dcmread(BytesIO(body)).PixelData in frame
     assert "multipart/related" in info.content_type
     assert b"Content-Type: application/octet-stream; transfer-syntax=1.2.840.10008.1.2.1" in frame
+
+
+def test_a_large_object_is_never_read_whole(archive: Any, sample: Sample, monkeypatch: Any) -> None:
+    monkeypatch.setattr("pacs.archive.deriving.IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr("pacs.archive.retrieve.PIECE_BYTES", 1000)
+    body = sample("CT_small.dcm")
+    archive.store(body)
+    archive.index()
+    whole: list[str] = []
+    monkeypatch.setattr(archive.originals, "get", whole.append)
+    assert archive.derive() == {}
+    instance = find_instance(archive.database, archive.scope, level_of(body))
+    assert b"".join(retrieve_instance(archive, instance)) == body
+    assert dcmread(BytesIO(body)).PixelData in archive.derived.get(instance.path.frame(1))[1]
+    assert whole == []
 
 
 def test_a_replaced_instance_is_not_shown_with_its_old_frames(archive: Any, sample: Sample) -> None:

@@ -22,6 +22,7 @@ from pacs.errors import NotFound, PacsError, Unavailable
 from pacs.people.scope import Scope
 from pacs.ports import Services
 
+IN_MEMORY_BYTES = 64 << 20
 REVISION = text(
     "select revision from series where organization_id = cast(:organization_id as uuid)"
     " and study_instance_uid = :study and series_instance_uid = :series"
@@ -56,7 +57,7 @@ def derive_series(services: Services, path: tuple[str, str, str], named: set[str
     for number, instance in enumerate(instances):
         if instance.path.instance not in named:
             continue
-        reader = FrameReader(services, instance, services.originals.get(instance.object_key)[1])
+        reader = reader_of(services, instance)
         try:
             derive_instance(services, instance, reader, representative=number == len(instances) // 2)
             if reader.number_of_frames:  # what has none keeps the failure that the indexer told of
@@ -70,6 +71,14 @@ def derive_series(services: Services, path: tuple[str, str, str], named: set[str
         record_failures(services.database, stage, problems)
         clear_failures(services.database, stage, done)
     return failed
+
+
+def reader_of(services: Services, instance: Instance) -> FrameReader:
+    """Reads the frames that will be made out of memory, in one request; those of a large object by range."""
+    few = instance.frame_table.number_of_frames <= services.settings.prepare_frames_max
+    if few and instance.size_bytes <= IN_MEMORY_BYTES:
+        return FrameReader(services, instance, services.originals.get(instance.object_key)[1])
+    return FrameReader(services, instance)
 
 
 def transcodes(reader: FrameReader, instance: Instance) -> bool:

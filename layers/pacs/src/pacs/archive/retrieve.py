@@ -4,6 +4,7 @@ Frames have a module of their own (`frames.py`). Source: PS3.18 §10.4.
 """
 
 import gzip
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,8 @@ from pacs.dicom.json import little_endian
 from pacs.errors import NotFound, ObjectNotFound
 from pacs.people.scope import Scope
 from pacs.ports import Database, Services
+
+PIECE_BYTES = 8 << 20
 
 
 @dataclass(frozen=True)
@@ -96,9 +99,10 @@ def compose(services: Services, instances: list[Instance]) -> bytes:
     return join(documents)
 
 
-def retrieve_instance(services: Services, instance: Instance) -> bytes:
-    """The bytes of one instance, exactly as they were received."""
-    return services.originals.get(instance.object_key)[1]
+def retrieve_instance(services: Services, instance: Instance) -> Iterator[bytes]:
+    """The bytes of one instance in pieces, exactly as they were received; it need not fit into memory."""
+    for offset in range(0, instance.size_bytes, PIECE_BYTES):
+        yield services.originals.read(instance.object_key, offset, PIECE_BYTES)
 
 
 def read_original_header(services: Services, instance: Instance) -> tuple[StoreSource, Header]:
