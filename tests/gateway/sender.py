@@ -34,6 +34,7 @@ class Sender:
     maximum: int = 131072
     wrap: Callable[[socket.socket], socket.socket] = lambda connection: connection
     message: int = field(default=0, init=False)
+    peer_maximum: int = field(default=0, init=False)
     accepted: dict[int, str] = field(default_factory=dict, init=False)
     results: dict[int, int] = field(default_factory=dict, init=False)
     rejected: tuple[int, int, int] | None = field(default=None, init=False)
@@ -95,6 +96,8 @@ class Sender:
                 self.results[context_id] = result
                 if result == 0:
                     self.accepted[context_id] = body[at + 12 : at + 4 + length].decode()
+            elif kind == 0x50:
+                self.peer_maximum = struct.unpack_from(">L", body, at + 8)[0]  # its first item
             at += 4 + length
 
     def read(self) -> tuple[int, bytes]:
@@ -125,6 +128,7 @@ class Sender:
                 part10.element(part10.AFFECTED_SOP_CLASS_UID, part10.padded(sop_class, b"\0")),
                 part10.element(part10.COMMAND_FIELD, struct.pack("<H", field)),
                 part10.element(part10.MESSAGE_ID, struct.pack("<H", self.message)),
+                part10.element(0x0700, struct.pack("<H", 0)),  # priority
                 part10.element(part10.COMMAND_DATA_SET_TYPE, struct.pack("<H", data_set)),
                 part10.element(part10.AFFECTED_SOP_INSTANCE_UID, part10.padded(sop_instance, b"\0"))
                 if sop_instance
@@ -134,11 +138,12 @@ class Sender:
         return part10.element(0, struct.pack("<L", len(elements))) + elements
 
     def store(
-        self, dataset: bytes, sop_class: str, sop_instance: str, *, context_id: int = 1, fragment: int = 131066
+        self, dataset: bytes, sop_class: str, sop_instance: str, *, context_id: int = 1, fragment: int = 0
     ) -> tuple[int, str]:
         """Status and error comment of one C-STORE."""
         command = self.command(sop_class, sop_instance, data_set=1 if dataset else part10.NO_DATA_SET)
         self.connection.sendall(self.pdu(self.value(3, command, context_id)))
+        fragment = fragment or self.peer_maximum - 6
         for at in range(0, len(dataset), fragment):
             last = at + fragment >= len(dataset)
             self.connection.sendall(

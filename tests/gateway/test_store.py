@@ -322,7 +322,7 @@ def test_memory_does_not_grow_with_the_size_of_an_object(
     with Sender(process.port) as sender:
         assert sender.store(ct.dataset, *ct.announced) == (0, "")
         before = peak_mib(process.popen.pid)
-        assert sender.store(large(ct, 400 << 20), *ct.announced) == (0, "")
+        assert sender.store(large(ct, 200 << 20), *ct.announced) == (0, "")
     assert peak_mib(process.popen.pid) - before < 50
-    assert home.stores.originals.head(ct.key).size_bytes > 400 << 20
+    assert home.stores.originals.head(ct.key).size_bytes > 200 << 20
     assert ct.key.startswith(ORGANIZATION)

@@ -131,7 +131,6 @@ class Wire(DULServiceProvider):
         self._host = association.host
         self._visit = association.visit
         self.daemon = True
-        self._run_loop_delay = 0  # `Line.ready` waits instead
         self.to_user_queue = RingingQueue(association.bell)
         self._header = memoryview(bytearray(6))
         self._buffer = bytearray(1 << 20)
@@ -146,6 +145,26 @@ class Wire(DULServiceProvider):
     def send_pdu(self, primitive: Any) -> None:
         super().send_pdu(primitive)
         self.line.wake()
+
+    def run_reactor(self) -> None:
+        """As pynetdicom's, but it waits in `Line.ready` alone, and what breaks is logged here and not by the thread."""
+        self._idle_timer.start()
+        self.assoc._dul_ready.set()
+        try:
+            while not self._kill_thread:
+                if self.artim_timer.expired:
+                    self.event_queue.put("Evt18")
+                if not self._process_recv_primitive() and self._is_transport_event():
+                    self._idle_timer.restart()
+                if self.event_queue.qsize():
+                    self.state_machine.do_action(self.event_queue.get())
+        except Exception as error:
+            log.error("association broke", error, id=self._visit.id)
+            abort = A_ABORT_RQ()
+            abort.source, abort.reason_diagnostic = 2, 0  # the provider, unspecified
+            self._send(abort)
+            self.assoc._kill = True
+            self.kill_dul()
 
     def _send(self, pdu: Any) -> None:
         if isinstance(pdu, A_ABORT_RQ):
