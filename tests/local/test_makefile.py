@@ -8,7 +8,7 @@ TARGETS = ("help", "up", "test", "check", "bench", "synth", "site", "layers")
 
 
 def make(*arguments: str) -> str:
-    done = subprocess.run(["make", *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(["make", "--no-print-directory", *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
     return done.stdout
 
 

@@ -65,7 +65,7 @@ def test_a_start_ends_with_what_its_owner_must_know(archive: Archive) -> None:
     assert ready["http"] == archive.http == archive.said["origin"]
     assert archive.said["administrator"]["email"]
     assert len(archive.said["administrator"]["password"]) >= 12
-    assert not list(archive.home.glob("first-administrator*"))
+    until(lambda: not list(archive.home.glob("first-administrator*")))
     assert archive.said["sample"] is None
 
 
