@@ -30,7 +30,7 @@ check: .venv/synced ## Style, types, imports, spelling, generated documents, loc
 	$(BIN)/mypy layers/pacs/src gateway-scp/src functions infra tests
 	$(BIN)/lint-imports
 	$(BIN)/codespell
-	$(BIN)/cog --check -P docs/*.md
+	$(BIN)/cog --check docs/*.md
 	$(UV) lock --check --quiet
 
 bench: .venv/synced site ## Compare with Orthanc and storescp on this machine; writes docs/benchmarks.md
