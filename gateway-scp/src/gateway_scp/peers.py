@@ -31,16 +31,16 @@ class Peers:
         """Take the document over if it is another one and good; otherwise keep the table and say why, once."""
         with self._lock:
             try:
-                etag = self._exchange.head(KEY).etag
-                if etag == self._etag:
+                if self._exchange.head(KEY).etag == self._etag:
                     return
-                _, document = self._exchange.get(KEY)
-                self._etag = etag
+                info, document = self._exchange.get(KEY)
+                self._etag = info.etag
                 self.table = parse(document)
             except ObjectNotFound:
                 self._complain("there is no modality table")
-            except PacsError as error:
-                self._complain(f"modality table not read: {error.message}")
+            except Exception as error:  # this thread must outlive whatever a store does
+                reason = error.message if isinstance(error, PacsError) else log.fault(error)
+                self._complain(f"modality table not read: {reason}")
             else:
                 self._trouble = ""
                 log.info("modality table read", mode=self.table.mode, modalities=len(self.table.modalities))

@@ -30,7 +30,7 @@ from pacs.errors import NotConfigured, ObjectNotFound, PacsError
 MAXIMUM_PDU_BYTES = 131072
 NEGOTIATION_S = 30.0
 DRAIN_S = 105.0  # then five seconds remain of the promised 110
-ABORT_S = 3.0
+ABORT_S = 2.0
 
 _config.LOG_HANDLER_LEVEL = "none"  # no per-PDU handlers, no datasets in the log
 _config.CODECS = ("ascii", "utf-8", "latin-1")  # AE titles of careless peers
@@ -102,11 +102,13 @@ class Node:
         return [(event, handler, [visit]) for event, handler in handlers.HANDLERS]
 
     def ended(self, association: Acceptor) -> None:
-        if association.visit.requested:
-            finish(association.visit, self._stores.exchange)
-        with self.changed:
-            self.open.discard(association)
-            self.changed.notify_all()
+        try:
+            if association.visit.requested:
+                finish(association.visit, self._stores.exchange)
+        finally:
+            with self.changed:
+                self.open.discard(association)
+                self.changed.notify_all()
 
     def ill(self) -> str:
         """Why this node cannot store now, or an empty text."""
@@ -142,7 +144,13 @@ class Node:
         association = Acceptor(self, connection, AddressInformation.from_tuple(address))
         with self.changed:
             self.open.add(association)
-        association.start()
+        try:
+            association.start()
+        except RuntimeError as error:  # no more threads to be had
+            log.error("connection dropped", error, peer=address[0])
+            with self.changed:
+                self.open.discard(association)
+            connection.close()
 
     def _drain(self) -> None:
         log.info("leaving", associations=len(self.open))
@@ -150,10 +158,11 @@ class Node:
         while self.open and not self._at_once and time.monotonic() < deadline:
             with self.changed:
                 self.changed.wait(0.2)
-        for association in list(self.open):
-            association.quit("the node is leaving")
-        with self.changed:
-            self.changed.wait_for(lambda: not self.open, ABORT_S)
+        for part in (Acceptor.quit, Acceptor.cut):
+            for association in list(self.open):
+                part(association, "the node is leaving")
+            with self.changed:
+                self.changed.wait_for(lambda: not self.open, ABORT_S)
 
 
 def busy(variable: str, port: int, error: OSError) -> NotConfigured:

@@ -314,14 +314,22 @@ class Acceptor(Association):
     def run_reactor(self) -> None:
         try:
             self._connection.settimeout(STALL_S)
-            if self.host.tls:
-                self._connection = self.host.tls.wrap_socket(self._connection, server_side=True)
-            self.set_socket(Line(self, self._connection))
-            super().run_reactor()
-        except OSError as error:  # only TLS can fail here
-            log.info("TLS handshake failed", peer=self.visit.address, reason=getattr(error, "reason", None) or "closed")
+            if self._secured():
+                self.set_socket(Line(self, self._connection))
+                super().run_reactor()
         finally:
             self._finish()
+
+    def _secured(self) -> bool:
+        """Whether the connection is as it must be: with TLS where the node has it."""
+        if self.host.tls:
+            try:
+                self._connection = self.host.tls.wrap_socket(self._connection, server_side=True)
+            except OSError as error:
+                reason = getattr(error, "reason", None) or "closed"
+                log.info("TLS handshake failed", peer=self.visit.address, reason=reason)
+                return False
+        return True
 
     def quit(self, reason: str) -> None:
         """Abort from outside, without waiting for it."""
@@ -329,7 +337,12 @@ class Acceptor(Association):
         if self.is_established:
             self.abort(block=False)
         else:
-            close(self._connection)
+            self.cut(reason)
+
+    def cut(self, reason: str) -> None:
+        """Close from outside: a peer that stops in the middle of a PDU hears no abort."""
+        self.visit.reason = reason
+        close(self._connection)
 
     def _finish(self) -> None:
         if self.wire.is_alive():
