@@ -61,7 +61,7 @@ peers:
 # What `make up` needs; a full environment has all of it.
 .venv/synced-to-run: $(UV_READY) $(LOCKED)
 	@echo "Installing packages"
-	@$(SYNC) --inexact --no-default-groups --group infra
+	@$(SYNC) --inexact --no-default-groups --group site
 	@touch $@
 
 .venv/synced: $(UV_READY) $(LOCKED)
