@@ -36,7 +36,7 @@ def test_columns_and_dicom_json_of_each_level(make_part10: MakePart10) -> None:
     )
     assert row["study_instance_uid"] == row["study"]["study_instance_uid"] == "1.2.3.4"
     assert row["patient_key"] == '["", "P 1"]'
-    assert row["study"]["patient_name"] == "yilmaz^sule=x^y"
+    assert row["study"]["patient_name"] == "yilmaz sule x y"
     assert row["study"]["study_date"] == "20240229"
     assert row["study"]["study_time"] == "091500.000000"
     assert row["study"]["study_description"] == "gogus bt"

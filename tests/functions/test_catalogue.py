@@ -24,7 +24,7 @@ def test_routers_and_catalogue_name_the_same_routes(function: Function) -> None:
         (method, catalogue_path(route.path))
         for route in router.routes
         if isinstance(route, APIRoute)
-        for method in route.methods
+        for method in route.methods or ()
     }
     assert served == {(route.method, route.path) for route in function.routes}
 

@@ -14,7 +14,7 @@ from pacs.dicom.attributes import Attribute, Level, Matching, at_level
 from pacs.dicom.elements import Item
 from pacs.dicom.header import Header
 from pacs.dicom.json import Values, element_values
-from pacs.dicom.text import fold
+from pacs.dicom.text import fold, fold_name
 
 # PostgreSQL refuses index entries over 2,700 bytes; no attribute's own limit is near.
 LONGEST_COLUMN = 512
@@ -130,7 +130,7 @@ _NORMALISE: dict[Matching, Callable[[str], str]] = {
     "uid": str,
     "code": str.upper,
     "text": fold,
-    "name": fold,
+    "name": fold_name,
     "date": _date,
     "time": _time,
 }

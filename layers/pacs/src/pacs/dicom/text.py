@@ -170,3 +170,8 @@ def fold(text: str) -> str:
         text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
         text = unicodedata.normalize("NFKC", _MARKS.sub("", text.translate(_LETTERS)))
     return " ".join(text.lower().split()).replace("\0", "")
+
+
+def fold_name(text: str) -> str:
+    """`fold` for a person's name, whose components and groups are parted by single spaces then."""
+    return " ".join(part for part in re.split(r"[\^= ]+", fold(text)) if part)

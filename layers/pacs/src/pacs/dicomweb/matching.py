@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pacs.dicom.attributes import Attribute
-from pacs.dicom.text import fold
+from pacs.dicom.text import fold, fold_name
 from pacs.dicom.uids import is_uid
 from pacs.errors import BadRequest
 
@@ -19,7 +19,6 @@ Kind = Literal["exact", "list", "wildcard", "words", "range"]
 MAX_CHARACTERS = 256
 MAX_WILDCARDS = 16
 CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
-NAME_DELIMITERS = "^ ="  # between components, within one, between alphabetic, ideographic and phonetic
 DATE = re.compile(r"\d{4}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])", re.ASCII)
 TIME = re.compile(r"([01]\d|2[0-3])(?::?([0-5]\d)(?::?([0-5]\d|60)(?:\.(\d{1,6}))?)?)?", re.ASCII)
 INTEGER = re.compile(r"[+-]?\d{1,10}", re.ASCII)
@@ -34,7 +33,7 @@ class Filter:
     range     `values` are the first and the last that match; an empty one is open
 
     Patterns are PostgreSQL's, with backslash as escape. Integers are int, all others text: dates YYYYMMDD, times
-    HHMMSS.FFFFFF, texts and names folded, codes in capitals.
+    HHMMSS.FFFFFF, texts folded, names folded with their components parted by spaces, codes in capitals.
     """
 
     attribute: Attribute
@@ -149,9 +148,9 @@ def name_filter(attribute: Attribute, given: Given, *, fuzzy: bool) -> Filter | 
     Fuzzy: every word is a part of the name, wherever. Several names at once are never fuzzy.
     Source: PS3.4 §C.2.2.2.1.1
     """
-    names = [re.sub(r"\*+", "*", fold(bounded(*each))) for each in given]
+    names = [re.sub(r"\*+", "*", fold_name(bounded(*each))) for each in given]
     if fuzzy and len(names) == 1:
-        words = tuple(f"%{like_pattern(word)}%" for word in re.split(r"[\^= *]+", names[0]) if word)
+        words = tuple(f"%{like_pattern(word)}%" for word in names[0].replace("*", " ").split())
         return Filter(attribute, "words", words) if words else None
     patterns = [name_patterns(each) for each in names]
     if not all(patterns):
@@ -160,17 +159,13 @@ def name_filter(attribute: Attribute, given: Given, *, fuzzy: bool) -> Filter | 
 
 
 def name_patterns(name: str) -> tuple[str, ...]:
-    """LIKE patterns of a folded name that begins and ends where components do; none when anything matches.
-
-    What parts components stands for any one of the characters that may.
-    """
-    core = re.sub(r"^(?:\*?[\^= ])+|(?:[\^= ]\*?)+$", "", name)
+    """LIKE patterns of a folded name that begins and ends where components do; none when anything matches."""
+    core = re.sub(r"^(?:\* )+|(?: \*)+$", "", name)
     if core in ("", "*"):
         return ()
-    pattern = re.sub(r"[\^= ]", "_", like_pattern(core))
-    before = ("",) if core.startswith("*") else ("", *(f"%{each}" for each in NAME_DELIMITERS))
-    after = ("",) if core.endswith("*") else ("", *(f"{each}%" for each in NAME_DELIMITERS))
-    return tuple(first + pattern + last for first in before for last in after)
+    before = ("",) if core.startswith("*") else ("", "% ")
+    after = ("",) if core.endswith("*") else ("", " %")
+    return tuple(first + like_pattern(core) + last for first in before for last in after)
 
 
 def bounded(name: str, value: str) -> str:
