@@ -18,7 +18,7 @@ from pacs.archive.metadata import LEVEL
 from pacs.archive.rendering import make_thumbnail
 from pacs.archive.retrieve import compose
 from pacs.dicom.transcode import needs_transcoding
-from pacs.errors import NotFound, PacsError, Unavailable
+from pacs.errors import NotFound, ObjectNotFound, PacsError, Unavailable
 from pacs.people.scope import Scope
 from pacs.ports import Services
 
@@ -50,27 +50,33 @@ def derive_instances(services: Services, events: Sequence[Mapping[str, Any]]) ->
 
 def derive_series(services: Services, path: tuple[str, str, str], named: set[str]) -> dict[str, PacsError]:
     """Make the metadata of one series, then frames and thumbnail of its named instances."""
-    instances = write_series_metadata(services, path)
-    failed: dict[str, PacsError] = {}
     stages: dict[Stage, dict[str, PacsError]] = {"derive": {}, "transcode": {}}
     done = []
+    try:
+        instances = write_series_metadata(services, path)
+    except Unavailable:
+        raise
+    except PacsError as error:
+        instances = []
+        stages["derive"] = {keys.InstancePath(*path, instance).original: error for instance in named}
     for number, instance in enumerate(instances):
         if instance.path.instance not in named:
             continue
-        reader = reader_of(services, instance)
         try:
+            reader = reader_of(services, instance)
             derive_instance(services, instance, reader, representative=number == len(instances) // 2)
             if reader.number_of_frames:  # what has none keeps the failure that the indexer told of
                 done.append(instance.object_key)
         except Unavailable:
             raise
+        except ObjectNotFound:
+            continue  # its original is gone, which the reconciliation tells
         except PacsError as error:
-            stage: Stage = "transcode" if transcodes(reader, instance) else "derive"
-            stages[stage][instance.object_key] = failed[instance.object_key] = error
+            stages[stage_of(reader, instance)][instance.object_key] = error
     for stage, problems in stages.items():
         record_failures(services.database, stage, problems)
         clear_failures(services.database, stage, done)
-    return failed
+    return stages["derive"] | stages["transcode"]
 
 
 def reader_of(services: Services, instance: Instance) -> FrameReader:
@@ -81,8 +87,12 @@ def reader_of(services: Services, instance: Instance) -> FrameReader:
     return FrameReader(services, instance)
 
 
-def transcodes(reader: FrameReader, instance: Instance) -> bool:
-    return needs_transcoding(reader.header.dataset, instance.transfer_syntax_uid)
+def stage_of(reader: FrameReader, instance: Instance) -> Stage:
+    """At what an instance failed: at being transcoded, when it needed that."""
+    try:
+        return "transcode" if needs_transcoding(reader.header.dataset, instance.transfer_syntax_uid) else "derive"
+    except PacsError:  # not even its header can be read
+        return "derive"
 
 
 def write_series_metadata(services: Services, path: tuple[str, str, str]) -> list[Instance]:

@@ -60,6 +60,6 @@ def metadata_part(organization_id: str, study: str, series: str, digest: str) ->
     return f"metadata/{organization_id}/{study}/{series}/{digest}.json.gz"
 
 
-def derived_prefixes(study_prefix: str) -> tuple[str, ...]:
-    """Under which everything derived from one study lies; `study_prefix` is `<organization>/<study>`."""
-    return tuple(f"{kind}/{study_prefix}/" for kind in ("metadata", "frames", "thumbnails", "video"))
+def derived_prefixes(organization_id: str, study: str, series: str) -> tuple[str, ...]:
+    """Under which everything lies that was made of a series' instances one by one."""
+    return tuple(f"{kind}/{organization_id}/{study}/{series}/" for kind in ("frames", "thumbnails", "video"))

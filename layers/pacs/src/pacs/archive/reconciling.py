@@ -12,8 +12,8 @@ from urllib.parse import quote_plus
 from sqlalchemy import text
 
 from pacs.archive.failures import clear_failures, record_failures
-from pacs.archive.keys import ORIGINAL_SUFFIX, derived_prefixes
-from pacs.errors import NotFound, ObjectNotFound, PacsError
+from pacs.archive.keys import ORIGINAL_SUFFIX, derived_prefixes, parse_original, series_metadata
+from pacs.errors import BadRequest, NotFound, ObjectNotFound, PacsError
 from pacs.ports import Services
 
 PAGE = 5000
@@ -91,12 +91,32 @@ def reindex_originals(services: Services, organization_id: str, study: str = "")
     """
     prefix = f"{organization_id}/{study}/" if study else f"{organization_id}/"
     queued = 0
-    for study_prefix, found in groupby(original_keys(services, prefix), key=lambda key: "/".join(key.split("/")[:2])):
-        for derived in derived_prefixes(study_prefix):
-            services.derived.delete_prefix(derived)
+    for _, found in groupby(original_keys(services, prefix), key=lambda key: key.split("/")[:2]):
         keys = list(found)
+        delete_derived(services, keys)
         for start in range(0, len(keys), PAGE):
             queued += request_indexing(services, keys[start : start + PAGE])
     if not queued:
         raise NotFound(f"no such study: {study}" if study else "there are no originals to index", field="study")
     return queued
+
+
+def delete_derived(services: Services, object_keys: Iterable[str]) -> None:
+    """Delete what was derived from the series of these originals.
+
+    The parts of their metadata stay: the index writes them anew, and should an original not be readable any more,
+    the rest of its series is shown all the same.
+    """
+    for path in sorted({parse_original(key).series_path for key in object_keys if is_original(key)}):
+        services.derived.delete(series_metadata(*path))
+        for prefix in derived_prefixes(*path):
+            services.derived.delete_prefix(prefix)
+
+
+def is_original(key: str) -> bool:
+    """Whether a writer of ours made this key; the indexer tells of others."""
+    try:
+        parse_original(key)
+    except BadRequest:
+        return False
+    return True
