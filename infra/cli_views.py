@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MIB = 1 << 20
 HINTS = 5
+BAR_WIDTH_MIN = 60
 
 
 def size(size_bytes: float) -> str:
@@ -55,15 +56,17 @@ def stopping() -> Iterator[threading.Event]:
 
 
 def bar(console: Console, *columns: ProgressColumn) -> Progress:
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    """The columns with a bar between them, where there is room for one; nothing at all unless for a terminal."""
+    if console.width >= BAR_WIDTH_MIN:
+        columns = (*columns[:2], BarColumn(bar_width=None), *columns[2:])
+    return Progress(SpinnerColumn(), *columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def show_import(console: Console, results: Iterator["Imported"], count: "Count") -> Iterator["Imported"]:
     """The same results, with a bar that shows rate and remaining time, and a line above it for each that is refused."""
     columns = (
-        SpinnerColumn(),
+        TextColumn("import"),
         TextColumn("{task.fields[files]}"),
-        BarColumn(bar_width=None),
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(compact=True),
     )
@@ -87,14 +90,8 @@ def show_import(console: Console, results: Iterator["Imported"], count: "Count")
 
 def show_progress(console: Console, what: str, done: Iterator[int], total: int) -> int:
     """A bar from a count of what is done; returns the last."""
-    columns = (
-        SpinnerColumn(),
-        TextColumn(what),
-        BarColumn(bar_width=None),
-        TextColumn("{task.completed:,.0f} of {task.total:,.0f}"),
-    )
     last = 0
-    with bar(console, *columns) as progress:
+    with bar(console, TextColumn(what), TextColumn("{task.completed:,.0f} of {task.total:,.0f}")) as progress:
         task = progress.add_task("", total=total)
         for last in done:
             progress.update(task, completed=last)
@@ -103,9 +100,8 @@ def show_progress(console: Console, what: str, done: Iterator[int], total: int) 
 
 def show_left(console: Console, left: Iterator[int]) -> None:
     """A bar from a count of what is left, which may grow while it is watched."""
-    columns = (SpinnerColumn(), TextColumn("{task.fields[left]:,} messages left"), BarColumn(bar_width=None))
     most = 1
-    with bar(console, *columns) as progress:
+    with bar(console, TextColumn("working"), TextColumn("{task.fields[left]:,} messages left")) as progress:
         task = progress.add_task("", total=1, left=0)
         for each in left:
             most = max(most, each)
@@ -126,8 +122,8 @@ def print_import(console: Console, document: Mapping[str, Any]) -> None:
     if document["interrupted"]:
         console.print("Stopped. What is stored is safe; the same command again goes on where this ended.")
     console.print(
-        f"{document['created']:,} stored ({size(document['size_bytes'])}), {document['unchanged']:,} already there,"
-        f" {document['replaced']:,} replaced, {refused:,} refused"
+        f"{document['created']:,} stored, {document['unchanged']:,} already there, {document['replaced']:,} replaced,"
+        f" {refused:,} refused; {size(document['size_bytes'])} written"
     )
     studies = document["studies"]
     if not studies:
@@ -192,26 +188,30 @@ def print_status(console: Console, document: Mapping[str, Any]) -> None:
 
 
 def print_failures(console: Console, document: Mapping[str, Any]) -> None:
-    """Failures under their reasons; an object's dead letter is told with it, other dead letters by themselves."""
-    failures = document["failures"]
+    """Failures under their reasons; a message that was given up is told with its object where that is listed."""
+    failures, letters = document["failures"], document["dead_letters"]
     if document.get("interrupted"):
         console.print("The archive goes on with it: `pacs failures` tells what is left.")
     if "retried" in document:
-        console.print(f"{counted(document['retried'], 'object or message', 'objects and messages')} put back to work")
-    if not failures and not document["dead_letters"]:
+        console.print(f"{document['retried']:,} tried again")
+    if not failures and not letters:
         console.print("Nothing is failing.")
+    given_up = {key for each in letters for key in each["objects"]}
+    listed = {each["object_key"] for each in failures}
     reasons: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
     for each in failures:
         reasons.setdefault((each["stage"], each["code"], each["reason"]), []).append(each)
-    for (stage, code, reason), listed in reasons.items():
-        console.print(f"[bold]{stage}[/bold] {code}: {escape(reason)} ({len(listed):,})")
-        for each in listed:
-            tries = counted(each["attempts"], "attempt")
-            console.print(f"  {each['last_at']:%F %T}  {tries}  {escape(each['object_key'])}", highlight=False)
+    for (stage, code, reason), alike in reasons.items():
+        console.print(f"[bold]{stage}[/bold] {code}: {escape(reason)} ({len(alike):,})")
+        for each in alike:
+            end = ", given up" if each["object_key"] in given_up else ""
+            tries = counted(each["attempts"], "attempt") + end
+            console.print(f"  {escape(each['object_key'])}  {each['last_at']:%F %T}, {tries}")
     if document["failures_total"] > len(failures):
         console.print(f"… and {document['failures_total'] - len(failures):,} older ones")
-    if document["dead_letters"]:
-        letters = counted(len(document["dead_letters"]), "message")
-        console.print(f"[bold]given up[/bold] {letters}, which `pacs failures --retry` puts back to work:")
-        for each in document["dead_letters"]:
-            console.print(f"  {each['queue']}  {escape(', '.join(each['objects']) or each['body'][:100])}")
+    for each in letters:
+        if not listed.intersection(each["objects"]):
+            told = ", ".join(each["objects"]) or each["body"][:100]
+            console.print(f"[bold]{each['queue']}[/bold] a message was given up: {escape(told)}")
+    if failures or letters:
+        console.print("`pacs failures --retry` tries all of it again.")

@@ -44,8 +44,8 @@ class Candidate:
     def name(self) -> str:
         """How it is told to people: with nothing in it that a terminal or JSON could not take."""
         member = f"/{self.member_name}" if self.member_name else ""
-        text = os.fsencode(f"{self.file}{member}").decode(errors="replace")
-        return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+        name = f"{self.file}{member}"
+        return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)
 
     def open(self) -> IO[bytes]:
         """Its bytes; read them within `readable`, which also tells what goes wrong here."""

@@ -20,7 +20,7 @@ from infra.local.candidates import ZIP_MAGIC, Candidate, Unreadable, find_candid
 from pacs.archive.storing import store_instance
 from pacs.dicom.header import read_header
 from pacs.dicom.source import BytesSource
-from pacs.errors import InvalidInstance, PacsError, PayloadTooLarge, Unavailable, answer_for
+from pacs.errors import InvalidInstance, PacsError, PayloadTooLarge, StoreUnavailable, Unavailable, answer_for
 from pacs.people.scope import Scope
 from pacs.ports import Outcome, Services
 
@@ -57,7 +57,7 @@ class Tally:
         if each.reason:
             self.refused.append(each)
         else:
-            self.size_bytes += each.size_bytes
+            self.size_bytes += each.size_bytes * (each.outcome != "unchanged")
             self.outcomes[each.outcome] += 1
             self.created[each.study] += each.outcome == "created"
 
@@ -97,7 +97,7 @@ def import_all(
 
     Raises Unavailable when the store does not take any more.
     """
-    spool = Spool(services.settings.home / "spool")
+    spool = open_spool(services)
     with ThreadPoolExecutor(STORERS) as storers:
         running: set[Future[Imported]] = set()
         try:
@@ -111,6 +111,15 @@ def import_all(
             yield from (each.result() for each in wait(running).done)
         finally:
             storers.shutdown(cancel_futures=True)
+
+
+def open_spool(services: Services) -> Spool:
+    """The folder that the DICOM door uses for large arrivals, too. Raises StoreUnavailable."""
+    folder = services.settings.home / "spool"
+    try:
+        return Spool(folder)
+    except OSError as error:
+        raise StoreUnavailable(f"{folder} cannot be used: {error.strerror}") from error
 
 
 def import_candidate(services: Services, scope: Scope, branch_id: str, spool: Spool, candidate: Candidate) -> Imported:
@@ -152,7 +161,8 @@ def copied(spool: Spool, candidate: Candidate, head: bytes, source: IO[bytes]) -
     """A file in the spool that is gone afterwards. Raises Unreadable, PayloadTooLarge when there is no room for it."""
     if shutil.disk_usage(spool.folder).free < candidate.size_bytes + FREE_BYTES_MIN:
         raise PayloadTooLarge("there is no room for it on the disk of PACS_HOME")
-    descriptor, path = spool.create()
+    with readable():
+        descriptor, path = spool.create()
     try:
         with os.fdopen(descriptor, "wb") as copy:
             with readable():

@@ -28,6 +28,8 @@ class Home:
         """What the running archive says of itself. Raises NotConfigured when none runs."""
         if self.ready is None:
             home = self.services.settings.home
+            if self.runs():
+                raise NotConfigured(f"the archive in {home} is just starting or stopping: try again in a moment")
             raise NotConfigured(f"no archive runs in {home}: start it with `make up`, or set PACS_HOME")
         return self.ready
 

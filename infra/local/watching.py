@@ -60,7 +60,7 @@ def failures_document(home: Home) -> dict[str, Any]:
 
 
 def retry_all(home: Home) -> int:
-    """Put everything that failed or was given up back to work; returns how many objects and messages."""
+    """Put everything that failed or was given up back to work; returns how many it names."""
     letters = dead_letters(home)
     failures = list_failures(home.services.database, home.system_scope(), limit=FAILURES_MAX)
     queued = retry_failures(home.services, failures, letters)
