@@ -115,9 +115,10 @@ def import_(
 ) -> None:
     """Store instances from disk, whether the archive runs or not.
 
-    Folders are searched to the bottom, zips in them too. Safe to run again: what is there already is left alone.
-    Files without preamble and file meta are given them. What is refused is told, with the reason; the exit code is 1
-    when anything was, 130 after Ctrl-C.
+    Folders are searched to the bottom, zips in them too. Files without preamble and file meta are given them.
+    Safe to run again: what is there already is left alone. While the archive runs, it waits for the index.
+
+    What is refused is told, with the reason; the exit code is 1 when anything was, 130 after Ctrl-C.
     """
     from infra.local.candidates import check_paths
     from infra.local.running import open_home
@@ -221,6 +222,7 @@ def token(
 ) -> None:
     """Print a Bearer token for DICOMweb: for some studies, or for a role. Works while nothing runs, too."""
     from infra.local.running import open_home
+    from pacs.viewing.launch import check_studies
 
     ttl_s = parse_ttl(ttl)
     if bool(studies) == bool(role):
@@ -231,6 +233,7 @@ def token(
     home = open_home()
     organization_id, _branch_id = home.default_branch()
     if uids:
+        check_studies(uids)
         scope, audience = Scope(organization_id, "launch", studies=tuple(uids)), "launch"
     else:
         scope, audience = Scope(organization_id, cast(Role, role)), "session"
@@ -249,6 +252,7 @@ def reindex(
     originals are gone are deleted. Waits until all is done; after Ctrl-C the archive goes on by itself.
     """
     from infra.local.running import open_home
+    from infra.local.watching import failed_since
     from pacs.archive.rebuilding import rebuild
 
     if study:
@@ -258,6 +262,7 @@ def reindex(
     since = home.services.clock.now()
     document: dict[str, Any] = rebuild(home.services, home.system_scope().organization_id, study)
     settle(home, since, as_json, document)
+    document["failed"] = len(failed_since(home, since))
     show(document) if as_json else views.print_reindex(out, document)
     raise typer.Exit(INTERRUPTED if document["interrupted"] else 0)
 

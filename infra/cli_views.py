@@ -112,6 +112,8 @@ def print_reindex(console: Console, document: Mapping[str, Any]) -> None:
     console.print(f"{counted(document['queued'], 'original')} read again")
     if document["deleted"]:
         console.print(f"{counted(document['deleted'], 'row')} deleted whose originals are gone")
+    if document["failed"]:
+        console.print(f"{document['failed']:,} failed: see `pacs failures`")
     if document["interrupted"]:
         console.print("The archive goes on with it: `pacs status` tells how far it is.")
 

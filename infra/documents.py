@@ -2,9 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import fields
+from typing import Any
+
+import typer.main
 
 from functions.catalogue import FUNCTIONS
 from gateway_scp.settings import GatewaySettings
+from infra.cli import app
 from pacs.errors import ANSWERS, UNKNOWN
 from pacs.settings import variable_name
 
@@ -38,3 +42,23 @@ def errors_table() -> str:
     answers = [*ANSWERS.values(), UNKNOWN]
     rows = [[f"`{each.code}`", str(each.http_status), f"0x{each.dimse_status:04X}"] for each in answers]
     return table(("Code", "HTTP", "DIMSE"), rows)
+
+
+def commands_text() -> str:
+    """Every command of `pacs` with what its --help says."""
+    group: Any = typer.main.get_command(app)
+    return "".join(command_text(name, command) for name, command in group.commands.items()) + "\n"
+
+
+def command_text(name: str, command: Any) -> str:
+    arguments = [each for each in command.params if each.param_type_name == "argument"]
+    options = [each for each in command.params if each.param_type_name == "option"]
+    usage = " ".join(["pacs", name, *(f"{each.metavar}…" for each in arguments), "[OPTIONS]"])
+    rows = [[f"`{each.metavar}…`", "", each.help] for each in arguments]
+    rows += [
+        [f"`{' '.join([each.opts[0], each.metavar]).strip()}`", f"`{each.default}`" if each.default else "", each.help]
+        for each in options
+    ]
+    return (
+        f"\n## `{usage}`\n\n{command.help.strip()}\n{table(('Option', 'Default', 'Meaning'), rows)}".rstrip("\n") + "\n"
+    )

@@ -55,16 +55,19 @@ def failures_document(home: Home) -> dict[str, Any]:
     return {
         "failures": list_failures(home.services.database, home.system_scope()),
         "failures_total": sum(count_failures(home.services.database).values()),
-        "dead_letters": [vars(each) | {"objects": sorted(named_keys(each))} for each in letters],
+        "dead_letters": [vars(each) | {"objects": named_keys(each)} for each in letters],
     }
 
 
 def retry_all(home: Home) -> int:
-    """Put everything that failed or was given up back to work; returns how many it names."""
+    """Put everything that failed or was given up back to work; returns how many originals or messages that are."""
     letters = dead_letters(home)
     failures = list_failures(home.services.database, home.system_scope(), limit=FAILURES_MAX)
-    queued = retry_failures(home.services, failures, letters)
-    return queued + sum(home.services.queue.redrive(queue) for queue in QUEUES)
+    retry_failures(home.services, failures, letters)
+    for queue in QUEUES:
+        home.services.queue.redrive(queue)
+    named = {key for each in letters for key in named_keys(each) or [each.message_id]}
+    return len(named | {each["object_key"] for each in failures})
 
 
 def dead_letters(home: Home) -> list[DeadLetter]:
@@ -81,7 +84,7 @@ def until_indexed(home: Home, created: Mapping[str, int], since: datetime, stop:
     parameters = {"organization_id": home.default_branch()[0], "since": since}
     while missing:
         try:
-            shown = Counter(failed_studies(home, since))
+            shown = Counter(key.split("/")[1] for stage, key in failed_since(home, since) if stage == "index")
             rows = home.services.database.fetch(ARRIVED, {**parameters, "studies": list(missing)})
         except Unavailable:  # PostgreSQL is just being started again, or everything ends
             rows = []
@@ -93,11 +96,10 @@ def until_indexed(home: Home, created: Mapping[str, int], since: datetime, stop:
             return
 
 
-def failed_studies(home: Home, since: datetime) -> Iterator[str]:
-    """The study of every instance that the indexer has failed with since then."""
-    for row in home.services.database.fetch(FAILED_SINCE, {"since": since}):
-        if row["stage"] == "index" and row["object_key"].count("/") == 3:
-            yield row["object_key"].split("/")[1]
+def failed_since(home: Home, since: datetime) -> list[tuple[str, str]]:
+    """Stage and original of every failure since then."""
+    rows = home.services.database.fetch(FAILED_SINCE, {"since": since})
+    return [(row["stage"], row["object_key"]) for row in rows if row["object_key"].count("/") == 3]
 
 
 def until_settled(home: Home, since: datetime, stop: threading.Event) -> Iterator[int]:
@@ -109,7 +111,7 @@ def until_settled(home: Home, since: datetime, stop: threading.Event) -> Iterato
         depths = queue_depths(home).values()
         in_flight = sum(depth.in_flight for depth in depths)
         left = sum(depth.waiting for depth in depths) + in_flight
-        failed = len(home.services.database.fetch(FAILED_SINCE, {"since": since})) if left else 0
+        failed = len(failed_since(home, since)) if left else 0
         yield left
         if left == in_flight <= failed or stop.wait(LOOK_S):
             return

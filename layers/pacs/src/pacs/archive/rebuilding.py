@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 from urllib.parse import unquote_plus
 
@@ -72,10 +72,9 @@ def retry_failures(services: Services, failures: Sequence[Mapping[str, Any]], de
     return request_indexing(services, sorted(again.difference(*map(named_keys, dead))))
 
 
-def named_keys(letter: DeadLetter) -> Iterator[str]:
+def named_keys(letter: DeadLetter) -> list[str]:
     """The originals that a message of the archive's queues is about."""
     body = json.loads(letter.body)
     if "FilePath" in body:
-        yield body["FilePath"]
-    for record in body.get("Records", ()):
-        yield unquote_plus(record["s3"]["object"]["key"])
+        return [body["FilePath"]]
+    return [unquote_plus(record["s3"]["object"]["key"]) for record in body.get("Records", ())]
