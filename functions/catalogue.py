@@ -170,7 +170,8 @@ FUNCTIONS = (
         grants=(
             Grant("database", ("use",)),
             Grant("store:originals", ("read",)),
-            Grant("store:derived", ("read", "write")),
+            # Delete: pictures of an instance that was replaced.
+            Grant("store:derived", ("read", "write", "delete")),
             Grant("topic:instance-indexed", ("send",)),
         ),
         layers=("pacs", "codecs"),

@@ -20,7 +20,7 @@ from pacs.archive.retrieve import retrieve_bulkdata, retrieve_instance, retrieve
 from pacs.archive.search import search
 from pacs.dicom.attributes import Level as QueryLevel
 from pacs.dicomweb.query import parse_query
-from pacs.errors import MissingUid, NotFound
+from pacs.errors import MissingUid, NotFound, ObjectNotFound
 from pacs.people.scope import Scope
 
 Sample = Callable[[str], bytes]
@@ -148,6 +148,20 @@ def test_a_replaced_instance_is_not_shown_with_its_old_frames(archive: Any, samp
     instance = find_instance(archive.database, archive.scope, level)
     frame, _ = make_frame(archive, instance, FrameReader(archive, instance), 1)
     assert dcmread(BytesIO(newer)).PixelData in frame
+
+
+def test_nobody_is_shown_old_pictures_until_new_ones_are_made(archive: Any, sample: Sample) -> None:
+    body = sample("CT_small.dcm")
+    archive.store(body)
+    archive.index()
+    archive.derive()
+    path = find_instance(archive.database, archive.scope, level_of(body)).path
+    archive.derived.put(path.video, b"a video of the older version")
+    archive.store(changed(body, PixelData=bytes(len(dcmread(BytesIO(body)).PixelData))))
+    archive.index()
+    for key in (path.frame(1), path.thumbnail, path.video):
+        with pytest.raises(ObjectNotFound):
+            archive.derived.head(key)
 
 
 def test_a_thumbnail_is_a_jpeg(archive: Any, sample: Sample) -> None:

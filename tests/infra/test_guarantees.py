@@ -281,7 +281,7 @@ def test_no_policy_allows_more_than_it_names(synthesized: Any) -> None:
     [
         ("authorizer", {"secretsmanager:GetSecretValue"}, {"s3:GetObject", "rds-data:ExecuteStatement"}),
         ("crons", {"sqs:SendMessage", "s3:GetObject"}, {"s3:PutObject", "s3:DeleteObject", "sns:Publish"}),
-        ("indexer", {"sns:Publish", "s3:PutObject"}, {"s3:DeleteObject", "sqs:SendMessage"}),
+        ("indexer", {"sns:Publish", "s3:PutObject"}, {"sqs:SendMessage"}),
         ("portal", {"rds-data:ExecuteStatement"}, {"s3:GetObject", "s3:PutObject", "sqs:SendMessage"}),
         ("migrate", {"rds-data:ExecuteStatement"}, {"s3:GetObject", "secretsmanager:PutSecretValue"}),
     ],

@@ -26,6 +26,12 @@ from pacs.ports import ObjectInfo, Services
 TOPIC = "instance-indexed"
 READERS = 8  # ranged reads of a cloud store at once; waiting, not computing
 INDEX = text("select sop_instance_uid, object_key, changed from index_instances(cast(:rows as jsonb))")
+REPLACED = text(
+    "select object_key from instances i join jsonb_to_recordset(cast(:rows as jsonb)) as r(organization_id uuid,"
+    " study_instance_uid text, series_instance_uid text, sop_instance_uid text, sha256 text)"
+    " using (organization_id, study_instance_uid, series_instance_uid, sop_instance_uid) where i.sha256 <> r.sha256"
+)
+IDENTITY = ("organization_id", "study_instance_uid", "series_instance_uid", "sop_instance_uid", "sha256")
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,10 @@ def index_objects(services: Services, object_keys: Sequence[str]) -> dict[str, P
     read, failed = read_instances(services, list(dict.fromkeys(object_keys)))
     write_metadata(services, read)
     rows = [each.row for each in read]
+    replaced = find_replaced(services, rows)
+    delete_pictures(services, replaced)  # now, because who comes after a killed one cannot see what was replaced
     failed |= upsert(services, rows)
+    delete_pictures(services, replaced)  # again, for a viewer may have asked in between
     indexed = [row for row in rows if row["object_key"] not in failed]
     record_failures(services.database, "index", failed)
     problems: dict[str, PacsError] = {
@@ -159,6 +168,22 @@ def upsert(services: Services, rows: Sequence[Mapping[str, Any]]) -> dict[str, P
         if len(rows) == 1:
             return {rows[0]["object_key"]: error}
     return {key: error for row in rows for key, error in upsert(services, [row]).items()}
+
+
+def find_replaced(services: Services, rows: Sequence[Mapping[str, Any]]) -> list[keys.InstancePath]:
+    """Those of the rows of which the index knows other bytes."""
+    if not rows:
+        return []
+    identities = [{name: row[name] for name in IDENTITY} for row in rows]
+    return [keys.parse_original(row["object_key"]) for row in services.database.fetch(REPLACED, {"rows": identities})]
+
+
+def delete_pictures(services: Services, paths: Sequence[keys.InstancePath]) -> None:
+    """Delete what was derived from the older bytes of replaced instances, so that nobody is shown it."""
+    for path in paths:
+        services.derived.delete_prefix(path.frames)
+        services.derived.delete(path.thumbnail)
+        services.derived.delete(path.video)
 
 
 def instance_event(row: Mapping[str, Any]) -> str:
