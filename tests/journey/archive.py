@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import psycopg
 from dicomweb_client.api import DICOMwebClient
 
+from infra.local.postgres import EmbeddedPostgres
 from tests.journey.instances import Instance
 
 PACS = Path(sys.executable).with_name("pacs")
 PATIENCE_S = 60.0
 LOOK_S = 0.02
+BACKLOG = "select count(*) from machine.message where queue = any(%s) and dead_at is null"
 AS_STORED = {"Accept": "application/dicom"}
 
 
@@ -118,6 +121,13 @@ class Archive:
         """Process ids by name, as the supervisor keeps them; 0 for one that does not run just now."""
         found = json.loads((self.home / "processes.json").read_text())
         return {name: each["pid"] for name, each in found.items()}
+
+    def backlog(self, *queues: str) -> int:
+        """How many messages are not done with."""
+        with psycopg.connect(EmbeddedPostgres(self.home).dsn, autocommit=True) as connection:
+            row = connection.execute(BACKLOG, [list(queues)]).fetchone()
+        assert row
+        return int(row[0])
 
     def processes(self) -> list[int]:
         """Every process of this machine that works in this home, whoever started it."""

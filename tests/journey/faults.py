@@ -18,7 +18,6 @@ FS_IOC_GETFLAGS, FS_IOC_SETFLAGS = 0x80086601, 0x40086602
 FS_IMMUTABLE = 0x10
 
 IN_FLIGHT = "select count(*) from machine.message where queue = %s and receive_count > 0 and dead_at is null"
-WAITING = "select count(*) from machine.message where queue = %s and dead_at is null"
 
 
 def kill(archive: Archive, *names: str) -> None:
@@ -48,19 +47,18 @@ def kill_in_mid_batch(archive: Archive, name: str, queue: str, send: Callable[[]
     """Let messages gather while a worker is halted, and kill it once it has received them and not finished."""
     with psycopg.connect(EmbeddedPostgres(archive.home).dsn, autocommit=True) as connection:
 
-        def count(statement: str) -> int:
-            row = connection.execute(statement.encode(), [queue]).fetchone()
-            assert row
-            return int(row[0])
+        def in_flight() -> bool:
+            row = connection.execute(IN_FLIGHT, [queue]).fetchone()
+            return row is not None and row[0] > 0
 
         with halted(archive, name) as pid:
             sent = send()
-            until(lambda: count(WAITING) >= sent, f"the queue {queue} does not fill")
+            until(lambda: archive.backlog(queue) >= sent, f"the queue {queue} does not fill")
 
         def caught() -> bool:
-            if count(IN_FLIGHT):
+            if in_flight():
                 os.kill(pid, signal.SIGSTOP)
-                if count(IN_FLIGHT):
+                if in_flight():
                     return True
                 os.kill(pid, signal.SIGCONT)
             return False
