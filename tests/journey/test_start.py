@@ -1,0 +1,102 @@
+"""Starting and starting again: what is shown once, what is done once, and why a start is refused."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.local.start import SAMPLE_FILES
+from tests.journey.archive import Archive, by_study, found_in
+from tests.journey.instances import Instance, instance_of, sample
+
+
+@pytest.fixture(scope="module")
+def starts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Archive, list[tuple[dict[str, Any], float]]]]:
+    """An archive with the sample, running for the second time; what each start said and the seconds it took."""
+    archive = Archive(tmp_path_factory.mktemp("starts") / "home", SAMPLE="1")
+    said = []
+    for again in (True, False):
+        began = time.monotonic()
+        said.append((archive.start(), time.monotonic() - began))
+        if again:
+            assert archive.stop() == 0
+            assert archive.processes() == []
+    yield archive, said
+    archive.stop()
+
+
+Starts = tuple[Archive, list[tuple[dict[str, Any], float]]]
+
+
+def sample_instances() -> list[Instance]:
+    return [instance_of(sample(name)) for name in SAMPLE_FILES]
+
+
+def test_the_password_is_shown_once(starts: Starts) -> None:
+    _archive, ((first, _), (second, _)) = starts
+    assert first["administrator"]["email"]
+    assert len(first["administrator"]["password"]) >= 12
+    assert "administrator" not in second
+
+
+def test_the_administrator_signs_in_after_a_restart(starts: Starts) -> None:
+    archive, ((first, _), _) = starts
+    shown = first["administrator"]
+    with archive.browser(signed_in=False) as browser:
+        answer = browser.post("/auth/token", data={"username": shown["email"], "password": shown["password"]})
+        assert answer.status_code == 200, answer.text
+        me = browser.get("/auth/me", headers={"Authorization": f"Bearer {answer.json()['access_token']}"})
+        assert me.json()["role"] == "admin"
+
+
+def test_the_sample_is_sent_once_and_outlives_a_restart(starts: Starts) -> None:
+    archive, ((first, _), (second, _)) = starts
+    assert first["sample"]
+    assert second["sample"]
+    with archive.browser() as browser:
+        for study, uids in by_study(sample_instances()).items():
+            assert found_in(browser, study) == uids
+        assert browser.get(second["sample"]).status_code == 200
+    records = (archive.home / "store" / "exchange" / "objects" / "associations").rglob("*.json")
+    senders = [json.loads(record.read_text())["calling_ae"] for record in records]
+    assert senders.count("PACSSAMPLE") == 1
+
+
+def test_a_second_start_is_faster(starts: Starts) -> None:
+    _archive, ((_, first_s), (_, second_s)) = starts
+    assert second_s < first_s
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_what_is_taken_is_named(starts: Starts, tmp_path: Path, as_json: bool) -> None:
+    archive, _ = starts
+    taken = {
+        "PACS_HOME": ({"HOME": str(archive.home)}, f"in use by process {archive.said['pid']}"),
+        "PACS_HTTP_PORT": ({"HTTP_PORT": archive.http.rpartition(":")[2]}, "set PACS_HTTP_PORT"),
+        "PACS_DICOM_PORT": ({"DICOM_PORT": str(archive.dicom_port)}, "set PACS_DICOM_PORT"),
+    }
+    for variable, (settings, advice) in taken.items():
+        done = Archive(tmp_path / variable, **settings).run("up", *["--json"] * as_json)
+        assert done.returncode == 1
+        if as_json:
+            told = json.loads(done.stdout)
+            assert told["field"] == variable
+            assert advice in told["message"]
+        else:
+            assert advice in done.stderr
+            assert done.stderr.count("\n") == 1
+    assert archive.runs
+
+
+def test_a_home_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "version").write_text("99.0.0\n")
+    done = Archive(home).run("up")
+    assert done.returncode == 1
+    assert "99.0.0" in done.stderr
+    assert "upgrade" in done.stderr
+    assert not (home / "postgres").exists()
