@@ -5,8 +5,17 @@ from dataclasses import dataclass
 import pytest
 from pydicom.dataset import Dataset
 
-from pacs.dicomweb.stow import store_answer
-from pacs.errors import BadRequest, InvalidInstance, PacsError, SopClassMismatch
+from pacs.dicomweb.stow import NOT_AS_ANNOUNCED, store_answer
+from pacs.errors import (
+    BadRequest,
+    InvalidInstance,
+    MissingUid,
+    PacsError,
+    SopClassMismatch,
+    StoreUnavailable,
+    StudyMismatch,
+    UnknownTransferSyntax,
+)
 
 BASE = "https://pacs.test/dicomweb"
 
@@ -20,6 +29,7 @@ class Result:
     sop_class_uid: str = "1.2.840.10008.5.1.4.1.1.2"
     study: str = "1.2"
     series: str = "1.2.3"
+    warning: int = 0
 
 
 def answer(*results: Result) -> tuple[int, Dataset]:
@@ -69,3 +79,27 @@ def test_an_unknown_sop_class_is_an_empty_attribute() -> None:
 def test_nothing_sent() -> None:
     with pytest.raises(BadRequest):
         store_answer([], base_url=BASE)
+
+
+def test_a_warning_is_told_with_its_instance() -> None:
+    status, told = answer(Result("1.2.3.4", warning=NOT_AS_ANNOUNCED), Result("1.2.3.5"))
+    assert status == 202
+    warned, plain = told.ReferencedSOPSequence
+    assert (warned.WarningReason, "WarningReason" in plain) == (0xB007, False)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (StoreUnavailable("no"), 0xA700),
+        (SopClassMismatch("no"), 0xA900),
+        (StudyMismatch("no"), 0xA901),
+        (InvalidInstance("no"), 0xC000),
+        (MissingUid("no"), 0xC000),
+        (UnknownTransferSyntax("no"), 0xC122),
+        (PacsError("no"), 0x0110),
+    ],
+)
+def test_every_failure_has_its_reason(error: PacsError, reason: int) -> None:
+    _, told = answer(Result("1.2.3.5", error))
+    assert (told.FailedSOPSequence[0].FailureReason, told.FailedSOPSequence[0][0x00000902].value) == (reason, "no")

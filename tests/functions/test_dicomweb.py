@@ -201,7 +201,7 @@ def test_stow_stores_what_can_be_stored_and_tells_of_the_rest(clinic: Any, sampl
     assert some.status_code == 202 and len(some.json()["0008119A"]["Value"]) == 1
     other = stow(clinic, good, path="/studies/1.2.3")
     assert other.status_code == 409
-    assert other.json()["00081198"]["Value"][0]["00081197"]["Value"] == [0xC000]
+    assert other.json()["00081198"]["Value"][0]["00081197"]["Value"] == [0xA901]
     clinic.index()
     assert clinic.get(CT_INSTANCE).content == good
 

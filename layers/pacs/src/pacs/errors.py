@@ -14,7 +14,9 @@ PacsError
 ├── Conflict                   the state of the thing forbids it
 ├── InvalidInstance            bytes that are not a DICOM instance that can be kept
 │   ├── MissingUid             a UID that must be there is missing or malformed
-│   └── SopClassMismatch       dataset and announced SOP class disagree
+│   ├── SopClassMismatch       dataset and announced SOP class disagree
+│   ├── StudyMismatch          an instance of another study than the one it was sent to
+│   └── UnknownTransferSyntax  an announced transfer syntax that nothing can be kept in
 ├── UndecodablePixels          pixel data that no installed codec can decode
 ├── NotConfigured              a provider or setting is missing
 └── Unavailable                a part that must answer does not; trying again may help
@@ -76,6 +78,12 @@ class MissingUid(InvalidInstance): ...
 class SopClassMismatch(InvalidInstance): ...
 
 
+class StudyMismatch(InvalidInstance): ...
+
+
+class UnknownTransferSyntax(InvalidInstance): ...
+
+
 class UndecodablePixels(PacsError): ...
 
 
@@ -100,7 +108,7 @@ class Answer:
     dimse_status: int
 
 
-# The one table. DIMSE statuses: PS3.4 §B.2.3 and PS3.7 §C; STOW failure reasons: PS3.18 §I.2.2.
+# The one table. DIMSE statuses: PS3.4 §B.2.3 and PS3.7 §C; STOW failure reasons: PS3.18 Table I.2-2.
 ANSWERS: dict[type[PacsError], Answer] = {
     BadRequest: Answer(400, "BAD_REQUEST", 0xC000),
     PayloadTooLarge: Answer(413, "PAYLOAD_TOO_LARGE", 0xA700),
@@ -115,6 +123,8 @@ ANSWERS: dict[type[PacsError], Answer] = {
     InvalidInstance: Answer(409, "INVALID_INSTANCE", 0xC000),
     MissingUid: Answer(409, "MISSING_UID", 0xC000),
     SopClassMismatch: Answer(409, "SOP_CLASS_MISMATCH", 0xA900),
+    StudyMismatch: Answer(409, "STUDY_MISMATCH", 0xA901),
+    UnknownTransferSyntax: Answer(409, "UNKNOWN_TRANSFER_SYNTAX", 0xC122),
     UndecodablePixels: Answer(422, "UNDECODABLE_PIXELS", 0xC000),
     NotConfigured: Answer(503, "NOT_CONFIGURED", 0x0110),
     Unavailable: Answer(503, "UNAVAILABLE", 0xA700),

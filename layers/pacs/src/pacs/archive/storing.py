@@ -9,11 +9,14 @@ from pathlib import Path
 
 from pacs.archive.keys import InstancePath
 from pacs.archive.source import FileSource
-from pacs.dicom.header import read_header
+from pacs.dicom.header import Header, read_header
 from pacs.dicom.source import ByteSource, BytesSource
-from pacs.errors import InvalidInstance, PacsError
+from pacs.dicomweb.stow import NOT_AS_ANNOUNCED
+from pacs.errors import Forbidden, InvalidInstance, PacsError, StudyMismatch
 from pacs.people.scope import Scope
 from pacs.ports import Outcome, Services
+
+MEDIA_STORAGE_SOP_CLASS_UID, MEDIA_STORAGE_SOP_INSTANCE_UID = 0x00020002, 0x00020003
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class StoredInstance:
     sop_instance_uid: str
     outcome: Outcome | None
     error: PacsError | None = None
+    warning: int = 0  # a reason of PS3.18 Table I.2-1
 
 
 def store_instance(
@@ -37,7 +41,7 @@ def store_instance(
     branch_id: str = "",
     source_ip: str = "",
 ) -> StoredInstance:
-    """Store one Part 10 file durably; a Path is consumed. Every error but Unavailable is told in the answer.
+    """Store one Part 10 file durably; a Path is consumed. What is wrong with it is told in the answer.
 
     `study`: when given, an instance of another study is refused. Raises StoreUnavailable.
     """
@@ -51,8 +55,7 @@ def store_instance(
             header.series_instance_uid,
             header.sop_instance_uid,
         )
-        if study is not None and uids[1] != study:
-            raise InvalidInstance("the instance belongs to another study than the URL", field="StudyInstanceUID")
+        check_study(scope, study, header.study_instance_uid)
         path = InstancePath(scope.organization_id, *uids[1:])
         metadata = {
             "branch_id": branch_id,
@@ -62,9 +65,23 @@ def store_instance(
             "sop_class_uid": uids[0],
         }
         outcome = services.originals.store_original(path.original, body, sha256=digest(body), metadata=metadata)
-    except InvalidInstance as error:
+    except (InvalidInstance, Forbidden) as error:
         return StoredInstance(*uids, outcome=None, error=error)
-    return StoredInstance(*uids, outcome=outcome)
+    return StoredInstance(*uids, outcome=outcome, warning=0 if describes(header) else NOT_AS_ANNOUNCED)
+
+
+def check_study(scope: Scope, addressed: str | None, study: str) -> None:
+    """Raises StudyMismatch for a study other than the one addressed, Forbidden for one outside the scope."""
+    if addressed is not None and study != addressed:
+        raise StudyMismatch("the instance belongs to another study than the URL", field="StudyInstanceUID")
+    if scope.studies is not None and study not in scope.studies:
+        raise Forbidden("this token may not store into this study", field="StudyInstanceUID")
+
+
+def describes(header: Header) -> bool:
+    """Whether the file meta, as far as there is any, names the SOP class and instance of the dataset."""
+    announced = header.meta.text(MEDIA_STORAGE_SOP_CLASS_UID), header.meta.text(MEDIA_STORAGE_SOP_INSTANCE_UID)
+    return announced[0] in ("", header.sop_class_uid) and announced[1] in ("", header.sop_instance_uid)
 
 
 def digest(body: bytes | Path) -> str:

@@ -1,6 +1,11 @@
-"""How did a store request end? Makes the answer of STOW-RS. Called by functions/dicomweb.
+"""How did a store request end? Makes the answer of STOW-RS. Called by entry.stow.
 
-Source: PS3.18 §10.5.3 and Table I.2-1
+Failure reasons are those of the table of errors: A7xx no room, A900 not of its SOP class, A901 not of the study in
+the URL, 0124 not allowed, C000 not understood, C122 a transfer syntax that is unknown. What failed also tells why in words, as an
+Error Comment. An instance that replaced other bytes is no warning: it is what the sender meant, and the older stays
+as a version.
+
+Source: PS3.18 §10.5.3 and Annex I.2
 """
 
 from collections.abc import Sequence
@@ -10,13 +15,18 @@ from pacs.errors import BadRequest, PacsError, answer_for
 
 Json = dict[str, Any]
 
+ERROR_COMMENT = "00000902"
 REFERENCED_SOP_CLASS_UID = "00081150"
 REFERENCED_SOP_INSTANCE_UID = "00081155"
 RETRIEVE_URL = "00081190"
+WARNING_REASON = "00081196"
 FAILURE_REASON = "00081197"
 FAILED_SOP_SEQUENCE = "00081198"
 REFERENCED_SOP_SEQUENCE = "00081199"
 OTHER_FAILURES_SEQUENCE = "0008119A"
+
+NOT_AS_ANNOUNCED = 0xB007  # the dataset is not what its file meta says
+COMMENT_LENGTH = 64
 
 
 class Stored(Protocol):
@@ -32,6 +42,8 @@ class Stored(Protocol):
     def sop_instance_uid(self) -> str: ...
     @property
     def error(self) -> PacsError | None: ...
+    @property
+    def warning(self) -> int: ...
 
 
 def store_answer(results: Sequence[Stored], *, base_url: str) -> tuple[int, Json]:
@@ -49,14 +61,20 @@ def store_answer(results: Sequence[Stored], *, base_url: str) -> tuple[int, Json
     if len(studies) == 1:
         answer[RETRIEVE_URL] = url(f"{base_url}/studies/{studies.pop()}")
     sequences = {
-        FAILED_SOP_SEQUENCE: [{**reference(each), FAILURE_REASON: reason(each)} for each in known],
-        REFERENCED_SOP_SEQUENCE: [
-            {**reference(each), RETRIEVE_URL: url(instance_url(each, base_url))} for each in stored
-        ],
-        OTHER_FAILURES_SEQUENCE: [{FAILURE_REASON: reason(each)} for each in failed if not each.sop_instance_uid],
+        FAILED_SOP_SEQUENCE: [{**reference(each), **failure(each)} for each in known],
+        REFERENCED_SOP_SEQUENCE: [stored_item(each, base_url) for each in stored],
+        OTHER_FAILURES_SEQUENCE: [failure(each) for each in failed if not each.sop_instance_uid],
     }
     answer |= {tag: {"vr": "SQ", "Value": items} for tag, items in sequences.items() if items}
-    return (200 if not failed else 202 if stored else 409), answer
+    if not stored:
+        return 409, answer
+    return (202 if failed or any(each.warning for each in stored) else 200), answer
+
+
+def stored_item(each: Stored, base_url: str) -> Json:
+    address = f"{base_url}/studies/{each.study}/series/{each.series}/instances/{each.sop_instance_uid}"
+    warning = {WARNING_REASON: {"vr": "US", "Value": [each.warning]}} if each.warning else {}
+    return {**reference(each), RETRIEVE_URL: url(address), **warning}
 
 
 def reference(each: Stored) -> Json:
@@ -66,13 +84,13 @@ def reference(each: Stored) -> Json:
     }
 
 
-def reason(each: Stored) -> Json:
-    """The failure's number in the table of errors, which DIMSE shares."""
-    return {"vr": "US", "Value": [answer_for(each.error or PacsError("")).dimse_status]}
-
-
-def instance_url(each: Stored, base_url: str) -> str:
-    return f"{base_url}/studies/{each.study}/series/{each.series}/instances/{each.sop_instance_uid}"
+def failure(each: Stored) -> Json:
+    """The failure's number in the table of errors, which DIMSE shares, and what is wrong."""
+    error = each.error or PacsError("")
+    return {
+        ERROR_COMMENT: {"vr": "LO", "Value": [error.message[:COMMENT_LENGTH]]},
+        FAILURE_REASON: {"vr": "US", "Value": [answer_for(error).dimse_status]},
+    }
 
 
 def url(text: str) -> Json:

@@ -10,7 +10,7 @@ import orjson
 from fastapi import Request, Response
 
 from pacs.archive.storing import store_instance
-from pacs.dicomweb.media import DICOM_JSON, ContentType, parse_content_type
+from pacs.dicomweb.media import DICOM_JSON, MULTIPART, ContentType, Offer, choose, parse_accept, parse_content_type
 from pacs.dicomweb.multipart import ReceivedPart, read_parts
 from pacs.dicomweb.stow import store_answer
 from pacs.errors import UnsupportedMediaType
@@ -18,11 +18,12 @@ from pacs.people.scope import Scope
 from pacs.ports import Services
 
 DICOM = "application/dicom"
-MULTIPART = "multipart/related"
+ANSWERS = (Offer(DICOM_JSON),)
 
 
 def store_request(services: Services, scope: Scope, request: Request, body: bytes, study: str | None) -> Response:
     """Store every instance of a request and tell of each: 200 all, 202 some, 409 none."""
+    chosen = choose(parse_accept(request.headers.getlist("accept")), ANSWERS)
     content_type = parse_content_type(request.headers.get("content-type"))
     source_ip = request.client.host if request.client else ""
     results = [
@@ -30,7 +31,7 @@ def store_request(services: Services, scope: Scope, request: Request, body: byte
         for part in parts(content_type, body)
     ]
     status, answer = store_answer(results, base_url=f"{services.settings.origin}/dicomweb")
-    return Response(orjson.dumps(answer), status, media_type=DICOM_JSON)
+    return Response(orjson.dumps(answer), status, media_type=chosen.media_type)
 
 
 def parts(content_type: ContentType, body: bytes) -> list[ReceivedPart]:
