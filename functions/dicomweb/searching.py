@@ -1,11 +1,9 @@
 """QIDO-RS at all levels and nestings. Source: PS3.18 §10.6."""
 
-from typing import Any
-
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from pacs.archive.search import search
+from pacs.archive.pages import search_page
 from pacs.bootstrap import services
 from pacs.dicom.attributes import Level
 from pacs.dicomweb.query import parse_query
@@ -14,16 +12,17 @@ from pacs.people.scope import Scope
 
 router = APIRouter(prefix="/dicomweb")
 DICOM_JSON = "application/dicom+json"
+MORE = "There are additional results that can be requested."  # how many is not counted, which would cost a scan
 
 
 def answer(request: Request, scope: Scope, level: Level, **fixed: str) -> Response:
     """One search: the query string narrowed by the UIDs of the path. Nothing found is 200 with an empty array."""
     query = parse_query(level, request.query_params.multi_items(), fixed)
-    items: list[dict[str, Any]] = search(services().database, scope, query, origin=services().settings.origin)
+    page = search_page(services(), scope, query)
     headers = {"Cache-Control": "private, no-cache"}
-    if query.warnings:
-        headers["Warning"] = ", ".join(f'299 bulut-pacs: "{warning}"' for warning in query.warnings)
-    return Response(orjson.dumps(items), headers=headers, media_type=DICOM_JSON)
+    if warnings := [*query.warnings, *([MORE] if page.more else [])]:
+        headers["Warning"] = ", ".join(f'299 bulut-pacs: "{warning}"' for warning in warnings)
+    return Response(orjson.dumps(page.items), headers=headers, media_type=DICOM_JSON)
 
 
 @router.get("/studies")

@@ -1,4 +1,4 @@
-"""QIDO: a parsed query and a scope become one statement, its rows DICOM JSON. Called by functions/dicomweb.
+"""QIDO: a parsed query and a scope become one statement, its rows DICOM JSON. Called by archive.pages.
 
 Source: PS3.18 §10.6.
 """
@@ -11,7 +11,7 @@ from sqlalchemy import text
 from pacs.dicom.attributes import Attribute, Level, at_level
 from pacs.dicomweb.query import Filter, Query
 from pacs.people.scope import Scope
-from pacs.ports import Database
+from pacs.ports import Database, Rows
 
 Json = dict[str, Any]
 
@@ -44,16 +44,26 @@ def search(database: Database, scope: Scope, query: Query, *, origin: str) -> li
 
     Another tenant's studies, and those a narrowed token does not name, are simply not there.
     """
-    parameters: dict[str, Any] = {"limit": query.limit, "offset": query.offset}
+    return [document(row, query, origin) for row in search_rows(database, scope, query, query.limit)]
+
+
+def search_rows(database: Database, scope: Scope, query: Query, limit: int, extra: str = "") -> Rows:
+    """The rows that answers are made of, at most `limit`. `extra`: one more column, as SQL."""
+    parameters: dict[str, Any] = {"limit": limit, "offset": query.offset}
     conditions = scope_conditions(scope, parameters)
     conditions += [condition(each, number, parameters) for number, each in enumerate(query.filters)]
+    columns = [*selected(query.level), *filter(None, [extra])]
     statement = (
-        f"select {', '.join(selected(query.level))} from {FROM[query.level]}"  # noqa: S608 - names come from the table of attributes
-        f" where {' and '.join(conditions)} order by {ORDER[query.level]} limit :limit offset :offset"
+        f"select {', '.join(columns)} from {FROM[query.level]}"  # noqa: S608 - names come from the table of attributes
+        f" where {' and '.join(conditions)} order by {order_of(query)} limit :limit offset :offset"
     )
-    rows = database.fetch(text(statement), parameters)
-    levels = answered_levels(query)
-    return [document(row, query, levels, origin) for row in rows]
+    return database.fetch(text(statement), parameters)
+
+
+def order_of(query: Query) -> str:
+    """What orderby names, then our own order, which makes pages disjoint."""
+    asked = [f"{column(each.attribute)}{' desc' * each.descending} nulls last" for each in query.order]
+    return ", ".join([*asked, ORDER[query.level]])
 
 
 def scope_conditions(scope: Scope, parameters: dict[str, Any]) -> list[str]:
@@ -132,9 +142,10 @@ def answered_levels(query: Query) -> tuple[Level, ...]:
     return tuple(each for each in LEVELS[query.level] if each == query.level or each not in query.fixed_levels)
 
 
-def document(row: Mapping[str, Any], query: Query, levels: tuple[Level, ...], origin: str) -> Json:
+def document(row: Mapping[str, Any], query: Query, origin: str) -> Json:
     """One answer item: what the standard requires, what includefield asks for, and where to retrieve it."""
     item: Json = {}
+    levels = answered_levels(query)
     for level in LEVELS[query.level]:
         known = row[f"{level}_dicom"]
         for each in at_level(level):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
 
-from pacs.dicom.attributes import Attribute, Level, by_name
+from pacs.dicom.attributes import ATTRIBUTES, Attribute, Level, by_name
 from pacs.dicomweb.matching import Filter, make_filter, uid_values
 from pacs.errors import BadRequest
 
@@ -21,11 +21,23 @@ MAX_LIMIT = 5000
 DEFAULT_LIMIT = MAX_LIMIT  # nobody pages a study's instances; a search that hits the limit says so in a Warning
 MAX_OFFSET = 2**31 - 1
 SWITCHES = ("fuzzymatching", "emptyvaluematching", "multiplevaluematching")
-CONTROLS = frozenset((*SWITCHES, "limit", "offset", "includefield", "accept", "charset"))
+CONTROLS = frozenset((*SWITCHES, "limit", "offset", "includefield", "orderby", "accept", "charset"))
+LEVELS: tuple[Level, ...] = ("study", "series", "instance")
+MAX_ORDER = 8
 TAG = re.compile(r"[0-9A-Fa-f]{8}")
+# Said of every answer: character set, where and how it is retrieved.
+ANSWERED = frozenset(("00080005", "00080056", "00081190", "00083002"))
 NO_EMPTY_VALUE_MATCHING = (
     "The emptyvaluematching parameter is not supported. Empty Value Matching has not been performed."
 )
+
+
+@dataclass(frozen=True)
+class Order:
+    """One attribute that answers are sorted by; those without a value come last either way."""
+
+    attribute: Attribute
+    descending: bool = False
 
 
 @dataclass(frozen=True)
@@ -33,8 +45,8 @@ class Query:
     """A parsed search. Filters are joined by AND; a universal match makes none.
 
     `include`: tags (eight upper-case digits; paths into sequences joined by dots) asked for beyond the returned
-    ones, those matched on among them. `fixed_levels`: those whose UID the path names. `warnings`: texts for
-    `Warning: 299 <service>: <text>`.
+    ones, those matched on among them. `order` goes before our own order. `fixed_levels`: those whose UID the path
+    names. `warnings`: texts for `Warning: 299 <service>: <text>`.
     """
 
     level: Level
@@ -42,12 +54,19 @@ class Query:
     include: frozenset[str] | Literal["all"] = frozenset()
     limit: int = DEFAULT_LIMIT
     offset: int = 0
+    order: tuple[Order, ...] = ()
     fuzzymatching: bool = False
     fixed_levels: frozenset[Level] = frozenset()
     warnings: tuple[str, ...] = ()
 
     def includes(self, tag: str) -> bool:
         return self.include == "all" or tag in self.include
+
+    @property
+    def beyond_index(self) -> frozenset[str]:
+        """Tags asked for by name that no column tells, sequences whole; only the stored metadata may have them."""
+        named = frozenset() if self.include == "all" else self.include
+        return frozenset(path[:8] for path in named) - known_tags()
 
 
 @dataclass
@@ -79,10 +98,17 @@ def parse_query(level: Level, pairs: Sequence[tuple[str, str]], fixed: Mapping[s
         include=included(parameters),
         limit=min(whole_number(parameters, "limit", DEFAULT_LIMIT), MAX_LIMIT),
         offset=whole_number(parameters, "offset", 0),
+        order=ordered(parameters, level),
         fuzzymatching=fuzzy,
         fixed_levels=frozenset(by_name()[keyword].level for keyword in fixed),
         warnings=tuple(warnings(parameters, switches)),
     )
+
+
+@lru_cache(maxsize=1)
+def known_tags() -> frozenset[str]:
+    """What an answer is made of without looking further."""
+    return frozenset(each.tag for each in ATTRIBUTES) | ANSWERED
 
 
 def sort_out(pairs: Sequence[tuple[str, str]]) -> Parameters:
@@ -150,6 +176,21 @@ def included(parameters: Parameters) -> frozenset[str] | Literal["all"]:
         elif name:
             raise BadRequest("includefield names no attribute", field="includefield")
     return frozenset(tags)
+
+
+def ordered(parameters: Parameters, level: Level) -> tuple[Order, ...]:
+    """What `orderby` names: attributes joined by commas, each with a hyphen before it when it descends.
+
+    As dcm4chee has it; the standard has no such parameter.
+    """
+    names = [part.strip() for value in parameters.controls.get("orderby", []) for part in value.split(",")]
+    order: list[Order] = []
+    for name in filter(None, names):
+        attribute = by_name().get(attribute_path(name.removeprefix("-")) or "")
+        if attribute is None or LEVELS.index(attribute.level) > LEVELS.index(level) or len(order) == MAX_ORDER:
+            raise BadRequest("orderby names no attribute that these answers are sorted by", field="orderby")
+        order.append(Order(attribute, name.startswith("-")))
+    return tuple(order)
 
 
 def fixed_filter(keyword: str, uid: str) -> Filter:

@@ -1,0 +1,109 @@
+"""Searching over real rows: order, pages, and attributes that only the stored metadata has."""
+
+from collections.abc import Callable
+from io import BytesIO
+from typing import Any
+
+import pytest
+from pydicom import Dataset, dcmread
+from pydicom.uid import generate_uid
+
+from pacs.archive.pages import Page, search_page
+from pacs.dicom.attributes import Level
+from pacs.dicomweb.query import parse_query
+
+Sample = Callable[[str], bytes]
+
+
+def made(body: bytes, *, new: bool = True, **attributes: Any) -> bytes:
+    """The same file with other values of these attributes, in a study of its own when `new`."""
+    dataset = dcmread(BytesIO(body))
+    if new:
+        dataset.StudyInstanceUID = generate_uid()
+        dataset.SeriesInstanceUID = generate_uid()
+    dataset.SOPInstanceUID = generate_uid()
+    for keyword, value in attributes.items():
+        setattr(dataset, keyword, value)
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    out = BytesIO()
+    dataset.save_as(out)
+    return out.getvalue()
+
+
+def page(archive: Any, level: Level, *pairs: tuple[str, str]) -> Page:
+    return search_page(archive, archive.scope, parse_query(level, pairs, {}))
+
+
+def values(found: Page, tag: str) -> list[Any]:
+    return [item[tag].get("Value", [None])[0] for item in found.items]
+
+
+@pytest.fixture
+def three(archive: Any, sample: Sample) -> Any:
+    """Three studies of one day, described by a, b and c."""
+    for number, letter in enumerate("bca"):
+        archive.store(made(sample("CT_small.dcm"), StudyDescription=letter, StudyTime=f"1{number}0000"))
+    assert archive.index() == {}
+    return archive
+
+
+@pytest.mark.parametrize(
+    ("orderby", "letters"),
+    [
+        ("StudyDescription", "abc"),
+        ("-00081030", "cba"),
+        ("StudyDate,-StudyTime", "acb"),
+        ("PatientID,StudyTime", "bca"),
+    ],
+)
+def test_answers_come_in_the_order_asked_for(three: Any, orderby: str, letters: str) -> None:
+    found = page(three, "study", ("orderby", orderby))
+    assert values(found, "00081030") == list(letters)
+
+
+def test_a_page_tells_whether_there_is_more(three: Any) -> None:
+    by_letter = ("orderby", "StudyDescription")
+    first = page(three, "study", by_letter, ("limit", "2"))
+    last = page(three, "study", by_letter, ("limit", "2"), ("offset", "2"))
+    assert (values(first, "00081030"), first.more) == (["a", "b"], True)
+    assert (values(last, "00081030"), last.more) == (["c"], False)
+    assert page(three, "study", ("limit", "3")).more is False
+    assert page(three, "study", ("limit", "0")) == Page([], True)
+
+
+@pytest.mark.parametrize("level", ["study", "series", "instance"])
+def test_attributes_that_only_the_metadata_has_are_given_when_asked_for(
+    archive: Any, sample: Sample, level: Level
+) -> None:
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "1", "99", "Thorax"
+    archive.store(made(sample("CT_small.dcm"), PatientWeight=70, ProcedureCodeSequence=[code]))
+    archive.index()
+    (plain,) = page(archive, level).items
+    assert "00101030" not in plain
+    include = ("includefield", "PatientWeight,00081032.CodeMeaning,OperatorsName")
+    (item,) = page(archive, level, include).items
+    assert item["00101030"] == {"vr": "DS", "Value": [70]}
+    assert item["00081032"]["Value"][0]["00080104"]["Value"] == ["Thorax"]
+    assert item["00081032"]["Value"][0]["00080100"]["Value"] == ["1"]
+    assert "00081070" not in item
+
+
+def test_everything_of_an_instance_and_nothing_of_an_instance_for_its_study(archive: Any, sample: Sample) -> None:
+    archive.store(made(sample("CT_small.dcm")))
+    archive.index()
+    (instance,) = page(archive, "instance", ("includefield", "all")).items
+    assert instance["00180050"]["Value"] == [5]
+    assert "BulkDataURI" in instance["7FE00010"]
+    assert "00081190" in instance
+    (study,) = page(archive, "study", ("includefield", "all")).items
+    assert "00180050" not in study
+    assert "00080080" in study
+
+
+def test_lost_metadata_are_read_from_the_original(archive: Any, sample: Sample) -> None:
+    archive.store(made(sample("CT_small.dcm"), PatientWeight=70))
+    archive.index()
+    archive.derived.delete_prefix("metadata/")
+    (item,) = page(archive, "study", ("includefield", "PatientWeight")).items
+    assert item["00101030"]["Value"] == [70]
