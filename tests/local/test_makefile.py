@@ -8,7 +8,8 @@ TARGETS = ("help", "up", "test", "check", "bench", "synth", "site", "layers")
 
 
 def make(*arguments: str) -> str:
-    done = subprocess.run(["make", "--no-print-directory", *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
+    command = ["make", "--no-print-directory", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return done.stdout
 
 
