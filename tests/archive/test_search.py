@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 from pydicom import Dataset, dcmread
+from pydicom.datadict import keyword_for_tag
 from pydicom.uid import generate_uid
 
 from pacs.archive.pages import Page, search_page
 from pacs.dicom.attributes import Level
-from pacs.dicomweb.query import parse_query
+from pacs.dicomweb.query import LEVELS, parse_query
 
 Sample = Callable[[str], bytes]
 
@@ -107,3 +108,79 @@ def test_lost_metadata_are_read_from_the_original(archive: Any, sample: Sample) 
     archive.derived.delete_prefix("metadata/")
     (item,) = page(archive, "study", ("includefield", "PatientWeight")).items
     assert item["00101030"]["Value"] == [70]
+
+
+def requested(step: str, procedure: str) -> Dataset:
+    item = Dataset()
+    item.ScheduledProcedureStepID, item.RequestedProcedureID = step, procedure
+    return item
+
+
+@pytest.mark.parametrize("level", ["study", "series", "instance"])
+@pytest.mark.parametrize(
+    ("name", "value", "matches"),
+    [
+        ("00400275.00400009", "SPS2", True),
+        ("00400275.00400009", "sps*", True),
+        ("00400275.00400009", "PS2", False),
+        ("RequestAttributesSequence.RequestedProcedureID", "R_1", True),
+        ("RequestAttributesSequence.RequestedProcedureID", "RX1", False),
+        ("TimezoneOffsetFromUTC", "+0300", True),
+        ("Modality", "CT", True),
+        ("ModalitiesInStudy", "MR,CT", True),
+        ("ModalitiesInStudy", "MR", False),
+        ("NumberOfStudyRelatedInstances", "1", True),
+    ],
+)
+def test_keys_of_every_level_and_of_items_match_at_every_level(
+    archive: Any, sample: Sample, level: Level, name: str, value: str, matches: bool
+) -> None:
+    requests = [requested("SPS1", "R_1"), requested("SPS2", "R2")]
+    archive.store(made(sample("CT_small.dcm"), RequestAttributesSequence=requests, TimezoneOffsetFromUTC="+0300"))
+    archive.index()
+    assert len(page(archive, level, (name, value)).items) == matches
+
+
+STANDARD: dict[Level, tuple[str, ...]] = {
+    "study": (
+        "SpecificCharacterSet StudyDate StudyTime AccessionNumber InstanceAvailability ModalitiesInStudy",
+        "ReferringPhysicianName RetrieveURL PatientName PatientID PatientBirthDate PatientSex StudyInstanceUID",
+        "StudyID NumberOfStudyRelatedSeries NumberOfStudyRelatedInstances",
+    ),
+    "series": (
+        "SpecificCharacterSet Modality SeriesDescription RetrieveURL SeriesInstanceUID SeriesNumber",
+        "NumberOfSeriesRelatedInstances PerformedProcedureStepStartDate PerformedProcedureStepStartTime",
+        "RequestAttributesSequence",
+    ),
+    "instance": (
+        "SpecificCharacterSet SOPClassUID SOPInstanceUID InstanceAvailability RetrieveURL InstanceNumber Rows Columns",
+        "BitsAllocated NumberOfFrames",
+    ),
+}
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_answers_hold_the_attributes_of_the_standard(archive: Any, sample: Sample, level: Level) -> None:
+    """Source: PS3.18 Tables 10.6.3-3 to 10.6.3-5. The offset from UTC is left out when it is not known."""
+    requests = [requested("SPS1", "R1")]
+    archive.store(made(sample("CT_small.dcm"), RequestAttributesSequence=requests, TimezoneOffsetFromUTC=""))
+    archive.index()
+    (item,) = page(archive, level).items
+    keywords = {keyword_for_tag(int(tag, 16)) for tag in item}
+    assert {keyword for line in STANDARD[level] for keyword in line.split()} <= keywords
+    assert "TimezoneOffsetFromUTC" not in keywords
+    if level == "series":
+        assert item["00400275"]["Value"] == [
+            {"00400009": {"vr": "SH", "Value": ["SPS1"]}, "00401001": {"vr": "SH", "Value": ["R1"]}}
+        ]
+
+
+def test_filters_below_are_met_by_one_series_not_by_several(archive: Any, sample: Sample) -> None:
+    body = made(sample("CT_small.dcm"), SeriesNumber=1, InstanceNumber=7)
+    archive.store(body)
+    archive.store(made(body, new=False, SeriesInstanceUID=generate_uid(), Modality="MR", SeriesNumber=2))
+    archive.index()
+    assert len(page(archive, "study", ("Modality", "MR"), ("SeriesNumber", "2")).items) == 1
+    assert len(page(archive, "study", ("Modality", "MR"), ("SeriesNumber", "1")).items) == 0
+    assert len(page(archive, "study", ("Modality", "MR"), ("InstanceNumber", "7")).items) == 1
+    assert len(page(archive, "series", ("InstanceNumber", "7")).items) == 2

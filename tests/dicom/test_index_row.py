@@ -3,6 +3,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from pydicom import Dataset
 
 from pacs.dicom.attributes import ATTRIBUTES
 from pacs.dicom.header import parse_header, read_header
@@ -126,3 +127,21 @@ def test_absurdly_long_values_are_cut_but_patients_stay_apart() -> None:
 
 def test_several_values_are_joined_by_backslashes() -> None:
     assert row_with(0x0008, 0x1030, "LO", "Üst\\Alt")["study"]["study_description"] == "ust\\alt"
+
+
+def test_attributes_in_items_keep_every_value_and_their_place(make_part10: MakePart10) -> None:
+    request, other = Dataset(), Dataset()
+    request.ScheduledProcedureStepID, request.RequestedProcedureID = "SPŞ 1", "R1"
+    other.ScheduledProcedureStepID = "SPS2"
+    row = row_of(make_part10(SpecificCharacterSet="ISO_IR 192", RequestAttributesSequence=[request, other]))
+    assert row["series"]["scheduled_procedure_step_id"] == "\\sps 1\\sps2\\"
+    assert row["series"]["requested_procedure_id"] == "\\r1\\"
+    assert row["series_dicom"]["00400275"] == {
+        "vr": "SQ",
+        "Value": [
+            {"00400009": {"vr": "SH", "Value": ["SPŞ 1"]}, "00401001": {"vr": "SH", "Value": ["R1"]}},
+            {"00400009": {"vr": "SH", "Value": ["SPS2"]}},
+        ],
+    }
+    empty = row_of(make_part10(RequestAttributesSequence=[]))
+    assert (empty["series"]["requested_procedure_id"], empty["series_dicom"]["00400275"]) == (None, {"vr": "SQ"})

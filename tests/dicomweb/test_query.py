@@ -86,6 +86,20 @@ def test_keywords_and_tags_of_any_case_name_an_attribute(name: str) -> None:
     assert by_name()[name.upper() if name[0] == "0" else name] == only(f"{name}=1").attribute
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "00400275.00400009",
+        "RequestAttributesSequence.ScheduledProcedureStepID",
+        "RequestAttributesSequence.00400009",
+    ],
+)
+def test_attributes_in_sequences_are_named_by_their_path(name: str) -> None:
+    found = only(f"{name}=SPS*1")
+    assert found.attribute.column == "scheduled_procedure_step_id"
+    assert (found.kind, found.values) == ("wildcard", ("sps%1",))
+
+
 @pytest.mark.parametrize("text", ["1.2,1.3", "1.2\\1.3", "1.2%5C1.3", "1.2%2C1.3", " 1.2, 1.3,1.2 ,"])
 def test_uid_lists(text: str) -> None:
     found = only(f"StudyInstanceUID={text}")
@@ -223,10 +237,10 @@ def test_includefield_in_all_its_forms() -> None:
 
 
 def test_legal_attributes_that_cannot_be_matched_are_told_and_ignored() -> None:
-    query = parse("PatientWeight=70&00400275.00400009=X&00191008=1&PatientID=1")
+    query = parse("PatientWeight=70&00400275.00400007=X&00191008=1&PatientID=1")
     assert [each.attribute.keyword for each in query.filters] == ["PatientID"]
     (warning,) = query.warnings
-    assert "PatientWeight, 00400275.00400009, 00191008" in warning
+    assert "PatientWeight, 00400275.00400007, 00191008" in warning
     assert "70" not in warning
 
 

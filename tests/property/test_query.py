@@ -76,12 +76,12 @@ def test_a_name_without_wildcards_finds_no_part_of_a_word(words: list[str], aske
 @given(st.sampled_from(ATTRIBUTES), st.text(max_size=30))
 def test_any_value_is_understood_or_refused_by_the_name_of_its_parameter(attribute: Attribute, value: str) -> None:
     try:
-        query = parse_query("instance", [(attribute.keyword, value)], {})
+        query = parse_query("instance", [(attribute.path, value)], {})
     except BadRequest as error:
-        assert error.field == attribute.keyword
+        assert error.field == attribute.path
         return
     assert all(each.attribute is attribute and each.values for each in query.filters)
-    assert query.includes(attribute.tag)
+    assert query.includes(attribute.path)
 
 
 @settings(deadline=None)

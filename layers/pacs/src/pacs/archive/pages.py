@@ -57,7 +57,7 @@ def search_page(services: Services, scope: Scope, query: Query) -> Page:
             stored = documents.get(row["sample"][0] if row["sample"] else "", {})
             chosen = stored if everything else {tag: stored.get(tag) for tag in wanted}
             known = {tag: each for tag, each in chosen.items() if each is not None}
-            items[number] = dict(sorted({**known, **items[number]}.items()))
+            items[number] = dict(sorted({**items[number], **known}.items()))
     return Page(items, len(rows) > query.limit)
 
 

@@ -28,12 +28,21 @@ FROM: dict[Level, str] = {
     "series": "studies s" + SERIES_JOIN,
     "instance": "studies s" + SERIES_JOIN + INSTANCE_JOIN,
 }
+# From the level of the answers down to that of a filter.
+OF_STUDY = "(e.organization_id, e.study_instance_uid) = (s.organization_id, s.study_instance_uid)"
+BELOW: dict[tuple[Level, Level], str] = {
+    ("study", "series"): f"series e where {OF_STUDY}",
+    ("study", "instance"): f"series e{INSTANCE_JOIN} where {OF_STUDY}",
+    ("series", "instance"): "instances i where (i.organization_id, i.study_instance_uid, i.series_instance_uid)"
+    " = (e.organization_id, e.study_instance_uid, e.series_instance_uid)",
+}
 # Stable orders that a viewer expects; the UID at the end makes pages disjoint.
 ORDER: dict[Level, str] = {
     "study": "s.study_date desc nulls last, s.study_time desc nulls last, s.study_instance_uid",
     "series": "e.study_instance_uid, e.series_number nulls last, e.series_instance_uid",
     "instance": "i.study_instance_uid, i.series_instance_uid, i.instance_number nulls last, i.sop_instance_uid",
 }
+SPECIFIC_CHARACTER_SET = "00080005"
 AVAILABLE_TRANSFER_SYNTAX = "00083002"
 INSTANCE_AVAILABILITY = "00080056"
 RETRIEVE_URL = "00081190"
@@ -51,13 +60,28 @@ def search_rows(database: Database, scope: Scope, query: Query, limit: int, extr
     """The rows that answers are made of, at most `limit`. `extra`: one more column, as SQL."""
     parameters: dict[str, Any] = {"limit": limit, "offset": query.offset}
     conditions = scope_conditions(scope, parameters)
-    conditions += [condition(each, number, parameters) for number, each in enumerate(query.filters)]
+    conditions += filter_conditions(query, parameters)
     columns = [*selected(query.level), *filter(None, [extra])]
     statement = (
         f"select {', '.join(columns)} from {FROM[query.level]}"  # noqa: S608 - names come from the table of attributes
         f" where {' and '.join(conditions)} order by {order_of(query)} limit :limit offset :offset"
     )
     return database.fetch(text(statement), parameters)
+
+
+def filter_conditions(query: Query, parameters: dict[str, Any]) -> list[str]:
+    """The filters as SQL. Those on levels below are met by one and the same series or instance below."""
+    here: list[tuple[Level, str]] = []
+    below: list[tuple[Level, str]] = []
+    for number, each in enumerate(query.filters):
+        target = here if each.attribute.level in LEVELS[query.level] else below
+        target.append((each.attribute.level, condition(each, number, parameters)))
+    conditions = [one for _, one in here]
+    if below:
+        lowest: Level = "instance" if any(level == "instance" for level, _ in below) else "series"
+        wheres = " and ".join(one for _, one in below)
+        conditions.append(f"exists (select from {BELOW[query.level, lowest]} and {wheres})")
+    return conditions
 
 
 def order_of(query: Query) -> str:
@@ -87,8 +111,8 @@ def column(attribute: Attribute) -> str:
 def condition(each: Filter, number: int, parameters: dict[str, Any]) -> str:
     """One filter as SQL; its values go into `parameters`."""
     at, names = column(each.attribute), [f"f{number}_{index}" for index in range(len(each.values))]
-    if each.attribute.keyword == "ModalitiesInStudy":
-        return modalities_condition(at, each, names, parameters)
+    if each.attribute.several:
+        return several_condition(at, each, names, parameters)
     parameters.update(zip(names, each.values, strict=True))
     if each.kind == "range":
         return range_condition(at, each, names, parameters)
@@ -110,8 +134,8 @@ def range_condition(at: str, each: Filter, names: list[str], parameters: dict[st
     return "(" + " and ".join(parts or ["true"]) + ")"
 
 
-def modalities_condition(at: str, each: Filter, names: list[str], parameters: dict[str, Any]) -> str:
-    """The column holds every modality between backslashes, and any one of them may match."""
+def several_condition(at: str, each: Filter, names: list[str], parameters: dict[str, Any]) -> str:
+    """The column holds every value between backslashes, and any one of them may match."""
     for name, value in zip(names, each.values, strict=True):
         pattern = str(value) if each.kind == "wildcard" else like_escape(str(value))
         parameters[name] = rf"%\\{pattern}\\%"
@@ -149,14 +173,18 @@ def document(row: Mapping[str, Any], query: Query, origin: str) -> Json:
     for level in LEVELS[query.level]:
         known = row[f"{level}_dicom"]
         for each in at_level(level):
-            wanted = level in levels and (each.returned or query.includes(each.tag))
+            tag = each.sequence or each.tag
+            wanted = level in levels and (each.returned or query.includes(each.path))
             if each.computed:
                 if wanted:
-                    item[each.tag] = computed(each, row[f"{level}_{each.column}"])
-            elif wanted or query.includes(each.tag) or (each.matching == "uid" and each.column in uid_columns(level)):
-                item[each.tag] = known.get(each.tag, {"vr": each.vr})
+                    item[tag] = computed(each, row[f"{level}_{each.column}"])
+            elif each.optional and "Value" not in known.get(tag, {}):
+                continue
+            elif wanted or query.includes(each.path) or (each.matching == "uid" and each.column in uid_columns(level)):
+                item[tag] = known.get(tag, {"vr": "SQ" if each.sequence else each.vr})
     if query.level == "instance":
         item[AVAILABLE_TRANSFER_SYNTAX] = {"vr": "UI", "Value": [row["transfer_syntax_uid"]]}
+    item[SPECIFIC_CHARACTER_SET] = {"vr": "CS", "Value": ["ISO_IR 192"]}
     item[INSTANCE_AVAILABILITY] = {"vr": "CS", "Value": ["ONLINE"]}
     item[RETRIEVE_URL] = {"vr": "UR", "Value": [retrieve_url(row, query.level, origin)]}
     return dict(sorted(item.items()))

@@ -23,7 +23,9 @@ class Attribute:
     """`computed`: counted by the database out of the level below, not read from a dataset.
 
     `column` is the attribute's name in the table of its level; patient attributes stand at study level.
-    `returned`: always in a QIDO answer; the others when includefield asks.
+    `returned`: always in a QIDO answer; the others when includefield asks. `optional`: left out of an answer when
+    it has no value. `sequence`: the tag of the sequence in whose items it stands. `several`: the column keeps each
+    of its values between backslashes, and any of them may match.
     """
 
     keyword: str
@@ -35,14 +37,35 @@ class Attribute:
     matching: Matching
     returned: bool = True
     computed: bool = False
+    optional: bool = False
+    sequence: str = ""
+    several: bool = False
+
+    @property
+    def path(self) -> str:
+        """Its tag, after that of its sequence: how QIDO names it."""
+        return f"{self.sequence}.{self.tag}" if self.sequence else self.tag
 
 
 ATTRIBUTES: tuple[Attribute, ...] = (
     Attribute("StudyDate", "00080020", "DA", "1", "study", "study_date", "date"),
     Attribute("StudyTime", "00080030", "TM", "1", "study", "study_time", "time"),
     Attribute("AccessionNumber", "00080050", "SH", "1", "study", "accession_number", "text"),
-    Attribute("ModalitiesInStudy", "00080061", "CS", "1-n", "study", "modalities_in_study", "code", computed=True),
+    Attribute(
+        "ModalitiesInStudy",
+        "00080061",
+        "CS",
+        "1-n",
+        "study",
+        "modalities_in_study",
+        "code",
+        computed=True,
+        several=True,
+    ),
     Attribute("ReferringPhysicianName", "00080090", "PN", "1", "study", "referring_physician_name", "name"),
+    Attribute(
+        "TimezoneOffsetFromUTC", "00080201", "SH", "1", "study", "timezone_offset_from_utc", "text", optional=True
+    ),
     Attribute("StudyDescription", "00081030", "LO", "1", "study", "study_description", "text"),
     Attribute("InstitutionName", "00080080", "LO", "1", "study", "institution_name", "text", returned=False),
     Attribute("PatientName", "00100010", "PN", "1", "study", "patient_name", "name"),
@@ -89,6 +112,28 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         "time",
     ),
     Attribute(
+        "ScheduledProcedureStepID",
+        "00400009",
+        "SH",
+        "1",
+        "series",
+        "scheduled_procedure_step_id",
+        "text",
+        sequence="00400275",
+        several=True,
+    ),
+    Attribute(
+        "RequestedProcedureID",
+        "00401001",
+        "SH",
+        "1",
+        "series",
+        "requested_procedure_id",
+        "text",
+        sequence="00400275",
+        several=True,
+    ),
+    Attribute(
         "NumberOfSeriesRelatedInstances",
         "00201209",
         "IS",
@@ -112,8 +157,8 @@ ATTRIBUTES: tuple[Attribute, ...] = (
 
 @cache
 def by_name() -> dict[str, Attribute]:
-    """Attributes by keyword and by tag; what QIDO calls a key."""
-    return {name: each for each in ATTRIBUTES for name in (each.keyword, each.tag)}
+    """Attributes by keyword and by tag, those in sequences by their path of tags; what QIDO calls a key."""
+    return {name: each for each in ATTRIBUTES for name in ((each.path,) if each.sequence else (each.keyword, each.tag))}
 
 
 def at_level(level: Level) -> tuple[Attribute, ...]:

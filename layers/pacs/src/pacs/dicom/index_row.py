@@ -61,6 +61,9 @@ def _level(root: Item, level: Level) -> tuple[dict[str, Column], dict[str, Any]]
     columns: dict[str, Column] = {}
     dicom: dict[str, Any] = {}
     for attribute, tag in _READ[level]:
+        if attribute.sequence:
+            columns[attribute.column] = _nested(root, attribute, tag, dicom)
+            continue
         values = element_values(root, tag, attribute.vr)[:MOST_VALUES]
         columns[attribute.column] = _column(attribute, values) if values else None
         if tag in root.elements:
@@ -68,6 +71,23 @@ def _level(root: Item, level: Level) -> tuple[dict[str, Column], dict[str, Any]]
             if values:
                 dicom[attribute.tag]["Value"] = [_cut(value) for value in values]
     return columns, dicom
+
+
+def _nested(root: Item, attribute: Attribute, tag: int, dicom: dict[str, Any]) -> Column:
+    """An attribute of a sequence's items: each item's value between backslashes; `dicom` gets it at its place."""
+    sequence = root.elements.get(int(attribute.sequence, 16))
+    if sequence is None or sequence.items is None:
+        return None
+    items = sequence.items[:MOST_VALUES]
+    told = dicom.setdefault(attribute.sequence, {"vr": "SQ", "Value": [{} for _ in items]} if items else {"vr": "SQ"})
+    texts = []
+    for number, item in enumerate(items):
+        values = element_values(item, tag, attribute.vr)[:1]
+        if tag in item.elements:
+            told["Value"][number][attribute.tag] = {"vr": attribute.vr, **({"Value": values} if values else {})}
+        texts += [text for text in map(_NORMALISE[attribute.matching], map(_as_text, values)) if text]
+    joined = "\\".join(texts)[: LONGEST_COLUMN - 2]
+    return f"\\{joined}\\" if joined else None
 
 
 _READ: dict[Level, tuple[tuple[Attribute, int], ...]] = {

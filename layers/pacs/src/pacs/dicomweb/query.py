@@ -66,7 +66,7 @@ class Query:
     def beyond_index(self) -> frozenset[str]:
         """Tags asked for by name that no column tells, sequences whole; only the stored metadata may have them."""
         named = frozenset() if self.include == "all" else self.include
-        return frozenset(path[:8] for path in named) - known_tags()
+        return frozenset(path[:8] for path in named - known_paths())
 
 
 @dataclass
@@ -106,24 +106,25 @@ def parse_query(level: Level, pairs: Sequence[tuple[str, str]], fixed: Mapping[s
 
 
 @lru_cache(maxsize=1)
-def known_tags() -> frozenset[str]:
+def known_paths() -> frozenset[str]:
     """What an answer is made of without looking further."""
-    return frozenset(each.tag for each in ATTRIBUTES) | ANSWERED
+    return frozenset(each.path for each in ATTRIBUTES) | ANSWERED
 
 
 def sort_out(pairs: Sequence[tuple[str, str]]) -> Parameters:
     """Each pair where it belongs. Raises BadRequest for a name that is no attribute and no parameter."""
     parameters = Parameters()
     for name, value in pairs:
-        attribute = by_name().get(name) or by_name().get(name.upper())
-        if attribute:
-            parameters.keys.setdefault(attribute, []).append((name, value))
-        elif name in CONTROLS:
+        if name in CONTROLS:
             parameters.controls.setdefault(name, []).append(value)
-        elif attribute_path(name):
-            parameters.ignored.append(name)
-        else:
+            continue
+        path = attribute_path(name)
+        if path is None:
             raise BadRequest("there is no such attribute or query parameter", field=name)
+        if attribute := by_name().get(path):
+            parameters.keys.setdefault(attribute, []).append((name, value))
+        else:
+            parameters.ignored.append(name)
     return parameters
 
 
@@ -168,7 +169,7 @@ def included(parameters: Parameters) -> frozenset[str] | Literal["all"]:
     names = [part.strip() for value in parameters.controls.get("includefield", []) for part in value.split(",")]
     if "all" in names:
         return "all"
-    tags = {attribute.tag for attribute in parameters.keys}
+    tags = {attribute.path for attribute in parameters.keys}
     for name in names:
         path = attribute_path(name)
         if path:

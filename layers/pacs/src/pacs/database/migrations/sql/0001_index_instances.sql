@@ -49,21 +49,25 @@ create function upsert_studies(batch jsonb, moment timestamptz) returns void lan
 begin
   insert into studies as t (
     organization_id, study_instance_uid, patient_key, study_date, study_time, accession_number,
-    referring_physician_name, study_description, institution_name, patient_name, patient_id, issuer_of_patient_id,
+    referring_physician_name, timezone_offset_from_utc, study_description, institution_name, patient_name,
+    patient_id, issuer_of_patient_id,
     patient_birth_date, patient_sex, patient_age, study_id, dicom, attributes_received_at, created_at, updated_at)
   select distinct on (i.organization_id, i.study_instance_uid collate "C")
     i.organization_id, i.study_instance_uid, i.patient_key, a.study_date, a.study_time, a.accession_number,
-    a.referring_physician_name, a.study_description, a.institution_name, a.patient_name, a.patient_id,
+    a.referring_physician_name, a.timezone_offset_from_utc, a.study_description, a.institution_name,
+    a.patient_name, a.patient_id,
     a.issuer_of_patient_id, a.patient_birth_date, a.patient_sex, a.patient_age, a.study_id,
     coalesce(i.study_dicom, '{}'), i.received_at, moment, moment
   from incoming_instances(batch) i, jsonb_populate_record(cast(null as studies), i.study) a
   order by i.organization_id, i.study_instance_uid collate "C", i.received_at desc, i.place desc
   on conflict (organization_id, study_instance_uid) do update set
-    (patient_key, study_date, study_time, accession_number, referring_physician_name, study_description,
+    (patient_key, study_date, study_time, accession_number, referring_physician_name, timezone_offset_from_utc,
+      study_description,
       institution_name, patient_name, patient_id, issuer_of_patient_id, patient_birth_date, patient_sex,
       patient_age, study_id, dicom, attributes_received_at, updated_at)
     = (excluded.patient_key, excluded.study_date, excluded.study_time, excluded.accession_number,
-      excluded.referring_physician_name, excluded.study_description, excluded.institution_name,
+      excluded.referring_physician_name, excluded.timezone_offset_from_utc, excluded.study_description,
+      excluded.institution_name,
       excluded.patient_name, excluded.patient_id, excluded.issuer_of_patient_id, excluded.patient_birth_date,
       excluded.patient_sex, excluded.patient_age, excluded.study_id, excluded.dicom,
       excluded.attributes_received_at,
@@ -78,12 +82,14 @@ begin
   insert into series as t (
     organization_id, study_instance_uid, series_instance_uid, modality, series_date, series_time, manufacturer,
     station_name, series_description, body_part_examined, protocol_name, laterality, series_number,
-    performed_procedure_step_start_date, performed_procedure_step_start_time, dicom, attributes_received_at,
+    performed_procedure_step_start_date, performed_procedure_step_start_time, scheduled_procedure_step_id,
+    requested_procedure_id, dicom, attributes_received_at,
     created_at, updated_at)
   select distinct on (i.organization_id, i.study_instance_uid collate "C", i.series_instance_uid collate "C")
     i.organization_id, i.study_instance_uid, i.series_instance_uid, a.modality, a.series_date, a.series_time,
     a.manufacturer, a.station_name, a.series_description, a.body_part_examined, a.protocol_name, a.laterality,
     a.series_number, a.performed_procedure_step_start_date, a.performed_procedure_step_start_time,
+    a.scheduled_procedure_step_id, a.requested_procedure_id,
     coalesce(i.series_dicom, '{}'), i.received_at, moment, moment
   from incoming_instances(batch) i, jsonb_populate_record(cast(null as series), i.series) a
   order by i.organization_id, i.study_instance_uid collate "C", i.series_instance_uid collate "C",
@@ -91,11 +97,13 @@ begin
   on conflict (organization_id, study_instance_uid, series_instance_uid) do update set
     (modality, series_date, series_time, manufacturer, station_name, series_description, body_part_examined,
       protocol_name, laterality, series_number, performed_procedure_step_start_date,
-      performed_procedure_step_start_time, dicom, attributes_received_at, updated_at)
+      performed_procedure_step_start_time, scheduled_procedure_step_id, requested_procedure_id, dicom,
+      attributes_received_at, updated_at)
     = (excluded.modality, excluded.series_date, excluded.series_time, excluded.manufacturer,
       excluded.station_name, excluded.series_description, excluded.body_part_examined, excluded.protocol_name,
       excluded.laterality, excluded.series_number, excluded.performed_procedure_step_start_date,
-      excluded.performed_procedure_step_start_time, excluded.dicom, excluded.attributes_received_at,
+      excluded.performed_procedure_step_start_time, excluded.scheduled_procedure_step_id,
+      excluded.requested_procedure_id, excluded.dicom, excluded.attributes_received_at,
       case when t.dicom is distinct from excluded.dicom then moment else t.updated_at end)
   where t.attributes_received_at <= excluded.attributes_received_at;
 end

@@ -52,6 +52,7 @@ create table studies (
   study_time text collate "C",
   accession_number text collate "C",
   referring_physician_name text collate "C",
+  timezone_offset_from_utc text collate "C",
   study_description text collate "C",
   institution_name text collate "C",
   patient_name text collate "C",
@@ -108,6 +109,8 @@ create table series (
   series_number integer,
   performed_procedure_step_start_date text collate "C",
   performed_procedure_step_start_time text collate "C",
+  scheduled_procedure_step_id text collate "C",
+  requested_procedure_id text collate "C",
   dicom jsonb not null default '{}',
   attributes_received_at timestamptz not null,
   number_of_instances integer not null default 0,
@@ -122,6 +125,11 @@ create table series (
 );
 
 create index series_uid on series (organization_id, series_instance_uid);
+
+create index series_requests on series using gin (
+  scheduled_procedure_step_id gin_trgm_ops,
+  requested_procedure_id gin_trgm_ops
+);
 
 create index series_underived on series (updated_at) where derived_revision < revision;
 
