@@ -5,7 +5,7 @@ from fastapi import APIRouter, Request, Response
 from pacs.archive.lookup import Level
 from pacs.bootstrap import services
 from pacs.entry.http import CurrentScope
-from pacs.entry.wado import frames_answer, rendered_answer
+from pacs.entry.wado import frames_answer, rendered_answer, thumbnail_answer
 from pacs.errors import NotFound
 
 router = APIRouter()
@@ -20,12 +20,20 @@ async def retrieve_frames(
     return frames_answer(services(), scope, request, Level(study, series, instance), frames)
 
 
-@router.get(INSTANCE + "/frames/{frames}/rendered")
+@router.api_route(INSTANCE + "/frames/{frames}/rendered", methods=["GET", "HEAD"])
 async def render_frame(
     request: Request, scope: CurrentScope, study: str, series: str, instance: str, frames: str
 ) -> Response:
     """A picture of one frame."""
     return rendered_answer(services(), scope, request, Level(study, series, instance), frames)
+
+
+@router.api_route(INSTANCE + "/frames/{frames}/thumbnail", methods=["GET", "HEAD"])
+async def retrieve_thumbnail(
+    request: Request, scope: CurrentScope, study: str, series: str, instance: str, frames: str
+) -> Response:
+    """A small JPEG of one frame."""
+    return thumbnail_answer(services(), scope, request, Level(study, series, instance), frames)
 
 
 @router.api_route("/frames/{organization}/{study}/{series}/{instance}/{frame}", methods=["GET", "HEAD"])

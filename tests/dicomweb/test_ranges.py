@@ -5,12 +5,14 @@ from datetime import UTC, datetime
 import pytest
 
 from pacs.dicomweb.ranges import (
+    byteranges,
     content_range,
     entity_tag,
     http_date,
     none_match,
-    parse_range,
+    parse_ranges,
     range_applies,
+    unmodified,
     unsatisfied,
 )
 from pacs.errors import RangeNotSatisfiable
@@ -32,18 +34,48 @@ MOMENT = datetime(2024, 2, 29, 12, 30, 15, 999, tzinfo=UTC)
     ],
 )
 def test_single_ranges(header: str, expected: tuple[int, int]) -> None:
-    assert parse_range(header, 100) == expected
+    assert parse_ranges(header, 100) == [expected]
 
 
-@pytest.mark.parametrize("header", [None, "", "bytes=-", "bytes=a-b", "bytes=9-5", "bytes=0-1,5-6", "items=0-5", "0-5"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        "bytes=-",
+        "bytes=a-b",
+        "bytes=9-5",
+        "bytes=0-99,5-6",
+        "bytes=0-1,9-5",
+        "bytes=" + ",".join(["0-0"] * 17),
+        "items=0-5",
+        "0-5",
+    ],
+)
 def test_ranges_that_are_ignored(header: str | None) -> None:
-    assert parse_range(header, 100) is None
+    assert parse_ranges(header, 100) == []
 
 
-@pytest.mark.parametrize(("header", "size_bytes"), [("bytes=100-", 100), ("bytes=-0", 100), ("bytes=0-", 0)])
+def test_several_ranges_without_those_of_nothing() -> None:
+    assert parse_ranges("bytes=0-1, 5-6,200-300,-1", 100) == [(0, 1), (5, 6), (99, 99)]
+    assert parse_ranges("bytes=" + ",".join(["0-0"] * 16), 100) == [(0, 0)] * 16
+
+
+def test_several_ranges_as_a_body() -> None:
+    body = bytes(range(10))
+    pieces = byteranges([(0, 1), (9, 9)], 10, "image/png", "b", lambda offset, length: body[offset : offset + length])
+    assert b"".join(pieces) == (
+        b"--b\r\nContent-Type: image/png\r\nContent-Range: bytes 0-1/10\r\n\r\n\x00\x01\r\n"
+        b"--b\r\nContent-Type: image/png\r\nContent-Range: bytes 9-9/10\r\n\r\n\x09\r\n--b--\r\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("header", "size_bytes"), [("bytes=100-", 100), ("bytes=100-,200-201", 100), ("bytes=-0", 100), ("bytes=0-", 0)]
+)
 def test_ranges_of_nothing(header: str, size_bytes: int) -> None:
     with pytest.raises(RangeNotSatisfiable) as raised:
-        parse_range(header, size_bytes)
+        parse_ranges(header, size_bytes)
     assert raised.value.field == "Range"
 
 
@@ -83,6 +115,19 @@ def test_if_none_match(header: str | None, send: bool) -> None:
 )
 def test_if_range(header: str | None, applies: bool) -> None:
     assert range_applies(header, "abc", MOMENT) is applies
+
+
+@pytest.mark.parametrize(
+    ("header", "has"),
+    [
+        (None, False),
+        ("yesterday", False),
+        ("Thu, 29 Feb 2024 12:30:14 GMT", False),
+        ("Thu, 29 Feb 2024 12:30:15 GMT", True),
+    ],
+)
+def test_if_modified_since(header: str | None, has: bool) -> None:
+    assert unmodified(header, MOMENT) is has
 
 
 def test_dates_and_tags() -> None:

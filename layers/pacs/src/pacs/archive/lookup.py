@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
@@ -37,6 +38,7 @@ class Instance:
     sop_class_uid: str
     metadata_key: str
     frames: str
+    updated_at: datetime
 
     @property
     def frame_table(self) -> FrameTable:
@@ -117,4 +119,5 @@ def instance_of(row: Mapping[str, Any]) -> Instance:
         sop_class_uid=row["sop_class_uid"] or "",
         metadata_key=row["metadata_key"],
         frames=row["frames"] or "",
+        updated_at=row["updated_at"],
     )

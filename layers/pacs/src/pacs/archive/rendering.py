@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pacs.archive.frames import FrameReader
-from pacs.archive.lookup import Instance, Level, find_instance
+from pacs.archive.lookup import Instance, Level, find_instances
 from pacs.archive.retrieve import read_original_header
 from pacs.dicom.render import Format, render
 from pacs.dicom.transcode import decode_frame
@@ -15,7 +15,7 @@ from pacs.errors import NotFound, ObjectNotFound
 from pacs.people.scope import Scope
 from pacs.ports import Services
 
-THUMBNAIL_PX = 256
+THUMBNAIL_PX, THUMBNAIL_QUALITY = 256, 80
 ENCAPSULATED = "1.2.840.10008.5.1.4.1.1.104."
 ENCAPSULATED_DOCUMENT = "00420011"
 DOCUMENT_MEDIA_TYPE, DOCUMENT_LENGTH = 0x00420012, 0x00420015
@@ -52,19 +52,42 @@ def render_with(reader: FrameReader, transfer_syntax_uid: str, frame_number: int
     )
 
 
+def representative(services: Services, scope: Scope, level: Level) -> Instance:
+    """The middle one of a level's images; of a level without images the middle instance. Raises NotFound."""
+    instances = find_instances(services.database, scope, level)
+    images = [each for each in instances if each.frames] or instances
+    return images[len(images) // 2]
+
+
 def thumbnail(services: Services, scope: Scope, level: Level) -> bytes:
-    """A small JPEG of an instance's middle frame, made once. Raises NotFound, UndecodablePixels."""
-    instance = find_instance(services.database, scope, level)
+    """A small JPEG of a level's middle image. Raises NotFound, UndecodablePixels."""
+    return thumbnail_of(services, representative(services, scope, level))
+
+
+def thumbnail_of(
+    services: Services, instance: Instance, *, size: tuple[int, int] | None = None, frame_number: int | None = None
+) -> bytes:
+    """A small JPEG of an instance's middle frame, made once, or of another frame or size.
+
+    Raises NotFound, UndecodablePixels.
+    """
+    reader = FrameReader(services, instance)
+    if size or frame_number:
+        look = Look(size=size or (THUMBNAIL_PX, THUMBNAIL_PX), quality=THUMBNAIL_QUALITY)
+        return render_with(reader, instance.transfer_syntax_uid, frame_number or middle(reader), look)
     try:
         return services.derived.get(instance.path.thumbnail)[1]
     except ObjectNotFound:
-        return make_thumbnail(services, instance, FrameReader(services, instance))
+        return make_thumbnail(services, instance, reader)
+
+
+def middle(reader: FrameReader) -> int:
+    return (reader.number_of_frames + 1) // 2
 
 
 def make_thumbnail(services: Services, instance: Instance, reader: FrameReader) -> bytes:
-    middle = (reader.number_of_frames + 1) // 2
-    look = Look(size=(THUMBNAIL_PX, THUMBNAIL_PX), quality=80)
-    picture = render_with(reader, instance.transfer_syntax_uid, middle, look)
+    look = Look(size=(THUMBNAIL_PX, THUMBNAIL_PX), quality=THUMBNAIL_QUALITY)
+    picture = render_with(reader, instance.transfer_syntax_uid, middle(reader), look)
     services.derived.put(instance.path.thumbnail, picture, content_type="image/jpeg")
     return picture
 

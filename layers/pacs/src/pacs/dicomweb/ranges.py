@@ -6,34 +6,66 @@ Source: RFC 9110 §13.1.2, §14
 """
 
 import re
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from email.utils import format_datetime, parsedate_to_datetime
 
 from pacs.errors import RangeNotSatisfiable
 
-SINGLE_RANGE = re.compile(r"\s*bytes\s*=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*", re.ASCII | re.IGNORECASE)
+RANGES = re.compile(r"\s*bytes\s*=(.*)", re.ASCII | re.IGNORECASE | re.DOTALL)
+ONE_RANGE = re.compile(r"\s*(\d{0,18})\s*-\s*(\d{0,18})\s*", re.ASCII)
 ENTITY_TAG = re.compile(r'(?:W/)?"([^"]*)"')
+MOST_RANGES = 16
+
+Span = tuple[int, int]
 
 
-def parse_range(header: str | None, size_bytes: int) -> tuple[int, int] | None:
-    """First and last byte that a Range header asks for, both inclusive; None: the whole representation.
+def parse_ranges(header: str | None, size_bytes: int) -> list[Span]:
+    """First and last byte of each range that a Range header asks for, both inclusive; none: the whole representation.
 
-    A header that is malformed or names several ranges is ignored, as the RFC allows.
-    Raises RangeNotSatisfiable when nothing of the range exists; the answer carries `unsatisfied(size_bytes)`.
+    What does not exist is left out. A header that is malformed, names too many ranges, or together more than there
+    is, is ignored, as the RFC allows. Raises RangeNotSatisfiable when nothing of any range exists; the answer carries
+    `unsatisfied(size_bytes)`.
     """
-    found = SINGLE_RANGE.fullmatch(header or "")
-    if not found or found.groups() == ("", ""):
-        return None
-    begin, end = found.groups()
-    if begin == "":
-        first, last = max(size_bytes - int(end), 0), size_bytes - 1
-    else:
-        first, last = int(begin), min(int(end or size_bytes), size_bytes - 1)
-        if end and int(end) < int(begin):
-            return None
-    if first > last:
+    found = RANGES.fullmatch(header or "")
+    asked = [ONE_RANGE.fullmatch(each) for each in found[1].split(",")] if found else []
+    spans: list[Span] = []
+    for each in asked:
+        if each is None or each.groups() == ("", "") or backwards(each[1], each[2]):
+            return []
+        first, last = first_and_last(each[1], each[2], size_bytes)
+        if first <= last:
+            spans.append((first, last))
+    if asked and not spans:
         raise RangeNotSatisfiable(f"the representation has {size_bytes} bytes", field="Range")
-    return first, last
+    if len(spans) > MOST_RANGES or sum(last - first + 1 for first, last in spans) > size_bytes:
+        return []
+    return spans
+
+
+def backwards(begin: str, end: str) -> bool:
+    return bool(begin and end) and int(end) < int(begin)
+
+
+def first_and_last(begin: str, end: str, size_bytes: int) -> Span:
+    if begin == "":
+        return max(size_bytes - int(end), 0), size_bytes - 1
+    return int(begin), min(int(end or size_bytes), size_bytes - 1)
+
+
+def byteranges(
+    spans: Sequence[Span], size_bytes: int, content_type: str, boundary: str, read: Callable[[int, int], bytes]
+) -> Iterator[bytes]:
+    """Several ranges as the body of a multipart/byteranges answer; `read` takes offset and length.
+
+    Source: RFC 9110 §14.6
+    """
+    for first, last in spans:
+        told = f"Content-Type: {content_type}\r\nContent-Range: {content_range(first, last, size_bytes)}"
+        yield f"--{boundary}\r\n{told}\r\n\r\n".encode()
+        yield read(first, last - first + 1)
+        yield b"\r\n"
+    yield f"--{boundary}--\r\n".encode()
 
 
 def content_range(first: int, last: int, size_bytes: int) -> str:
@@ -58,7 +90,15 @@ def none_match(header: str | None, etag: str) -> bool:
     return header.strip() != "*" and etag.strip('"') not in ENTITY_TAG.findall(header)
 
 
-def range_applies(if_range: str | None, etag: str, last_modified: datetime) -> bool:
+def unmodified(header: str | None, last_modified: datetime) -> bool:
+    """Whether If-Modified-Since says that the client has this already. Source: RFC 9110 §13.1.3"""
+    try:
+        return header is not None and last_modified.replace(microsecond=0) <= parsedate_to_datetime(header)
+    except (TypeError, ValueError):
+        return False
+
+
+def range_applies(if_range: str | None, etag: str, last_modified: datetime | None) -> bool:
     """Whether If-Range lets a range be answered; False means the whole. Weak tags never do.
 
     Source: RFC 9110 §13.1.5
@@ -69,7 +109,7 @@ def range_applies(if_range: str | None, etag: str, last_modified: datetime) -> b
     if text.startswith(('"', "W/")):
         return text == entity_tag(etag)
     try:
-        return parsedate_to_datetime(text) == last_modified.replace(microsecond=0)
+        return last_modified is not None and parsedate_to_datetime(text) == last_modified.replace(microsecond=0)
     except (TypeError, ValueError):
         return False
 

@@ -1,18 +1,33 @@
 """Answers of bytes: in one piece, by range, as multipart, and by redirect when an API gateway would not carry them.
 
-Used by functions/dicomweb and functions/frames. Source: PS3.18 §8.6 and §8.7, RFC 9110 §14.
+Used by functions/dicomweb and functions/frames. Source: PS3.18 §8.6 and §8.7, RFC 9110 §13 and §14.
 """
 
 import gzip
+import hashlib
 import tempfile
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from fastapi import Request, Response
 
 from pacs.dicomweb.multipart import Part, new_boundary, related, related_content_type
-from pacs.dicomweb.ranges import content_range, entity_tag, none_match, parse_range
+from pacs.dicomweb.ranges import (
+    byteranges,
+    content_range,
+    entity_tag,
+    http_date,
+    none_match,
+    parse_ranges,
+    range_applies,
+    unmodified,
+    unsatisfied,
+)
+from pacs.entry.http import error_body, request_id
+from pacs.errors import RangeNotSatisfiable, answer_for
 from pacs.ports import ObjectStore, Services
 
 # A Lambda answers at most 6 MB, of which base64 takes a third.
@@ -21,30 +36,118 @@ REDIRECT_LIFE_S = 900
 PRIVATE = {"Cache-Control": "private, no-cache"}
 
 
-def carried(services: Services, request: Request, body: bytes, content_type: str, *, etag: str = "") -> Response:
-    """A body as the answer; a large one lies in the exchange store for a while, and the answer points at it.
+@dataclass(frozen=True)
+class Version:
+    """What tells one state of a thing from another. `etag` is strong: other bytes, other tag."""
 
-    HEAD gets the headers alone. With an `etag`, If-None-Match is honoured.
+    etag: str
+    modified: datetime | None = None
+
+    def headers(self) -> dict[str, str]:
+        modified = {"Last-Modified": http_date(self.modified)} if self.modified else {}
+        return {**PRIVATE, "ETag": entity_tag(self.etag), **modified}
+
+    def known_to(self, request: Request) -> bool:
+        """Whether the client has this one already. If-None-Match goes before If-Modified-Since."""
+        tags = request.headers.get("if-none-match")
+        if tags is not None:
+            return not none_match(tags, self.etag)
+        return self.modified is not None and unmodified(request.headers.get("if-modified-since"), self.modified)
+
+    def ranges_of(self, request: Request) -> str | None:
+        """The Range header, unless If-Range says that it was meant for another version."""
+        condition = request.headers.get("if-range")
+        return request.headers.get("range") if range_applies(condition, self.etag, self.modified) else None
+
+
+def digest(*parts: object) -> str:
+    """An etag of what a representation is made of."""
+    return hashlib.blake2b("\n".join(map(str, parts)).encode(), digest_size=16).hexdigest()
+
+
+def carried(
+    services: Services, request: Request, body: bytes, content_type: str, *, modified: datetime | None = None
+) -> Response:
+    """A body as the answer, with Range, HEAD and conditions; a large one lies in the exchange store for a while, and
+    the answer points at it.
     """
-    headers = {**PRIVATE, **({"ETag": entity_tag(etag)} if etag else {})}
-    if etag and not none_match(request.headers.get("if-none-match"), etag):
+    version = Version(hashlib.blake2b(body, digest_size=16).hexdigest(), modified)
+
+    def place() -> Response:
+        return redirect(services.exchange, exchanged(services.exchange, body, content_type), content_type)
+
+    return sliced(
+        request, version, len(body), content_type, lambda offset, length: body[offset : offset + length], place
+    )
+
+
+def ranged(
+    request: Request, store: ObjectStore, key: str, size_bytes: int, content_type: str, version: Version
+) -> Response:
+    """An object of a store as the answer, with Range, HEAD and conditions; when it is large, a pointer at it."""
+
+    def read(offset: int, length: int) -> bytes:
+        return store.read(key, offset, length)
+
+    return sliced(request, version, size_bytes, content_type, read, lambda: redirect(store, key, content_type))
+
+
+def sliced(
+    request: Request,
+    version: Version,
+    size_bytes: int,
+    content_type: str,
+    read: Callable[[int, int], bytes],
+    place: Callable[[], Response],
+) -> Response:
+    """Nothing when the client has it, the ranges it asks for, or the whole; `place` answers what is too large."""
+    headers = {**version.headers(), "Accept-Ranges": "bytes"}
+    if version.known_to(request):
         return Response(status_code=304, headers=headers)
+    try:
+        spans = parse_ranges(version.ranges_of(request), size_bytes)
+    except RangeNotSatisfiable as error:
+        answer = answer_for(error)
+        body = error_body(answer.code, error.message, request_id(request), error.field)
+        told = {"Content-Range": unsatisfied(size_bytes)}
+        return Response(body, answer.http_status, told, media_type="application/json")
+    length = sum(last - first + 1 for first, last in spans) if spans else size_bytes
+    if length > CARRIED_MAX_BYTES and request.method != "HEAD":
+        return place()
+    if len(spans) > 1:
+        boundary = new_boundary()
+        several = b"".join(byteranges(spans, size_bytes, content_type, boundary, read))
+        return whole(request, several, 206, headers, f"multipart/byteranges; boundary={boundary}")
+    first, last = spans[0] if spans else (0, size_bytes - 1)
+    if spans:
+        headers["Content-Range"] = content_range(first, last, size_bytes)
     if request.method == "HEAD":
-        return Response(headers={**headers, "Content-Length": str(len(body))}, media_type=content_type)
-    if len(body) <= CARRIED_MAX_BYTES:
-        return Response(body, headers=headers, media_type=content_type)
-    return redirect(services.exchange, exchanged(services.exchange, body, content_type), content_type)
+        headers["Content-Length"] = str(length)
+        return Response(None, 206 if spans else 200, headers, content_type)
+    return Response(read(first, length) if length else b"", 206 if spans else 200, headers, content_type)
+
+
+def whole(request: Request, body: bytes, status: int, headers: dict[str, str], content_type: str) -> Response:
+    """A body, or its headers alone for HEAD."""
+    if request.method == "HEAD":
+        return Response(None, status, {**headers, "Content-Length": str(len(body))}, content_type)
+    return Response(body, status, headers, content_type)
 
 
 def gzipped(services: Services, request: Request, body: bytes, content_type: str) -> Response:
     """A gzip body for those who take it, the plain one for others."""
     if "gzip" not in request.headers.get("accept-encoding", ""):
-        return carried(services, request, gzip.decompress(body), content_type)
-    if len(body) > CARRIED_MAX_BYTES:
+        answer = carried(services, request, gzip.decompress(body), content_type)
+        answer.headers["Vary"] = "Accept-Encoding"
+        return answer
+    version = Version(hashlib.blake2b(body, digest_size=16).hexdigest())
+    headers = {**version.headers(), "Vary": "Accept-Encoding"}
+    if version.known_to(request):
+        return Response(status_code=304, headers=headers)
+    if len(body) > CARRIED_MAX_BYTES and request.method != "HEAD":
         key = exchanged(services.exchange, body, content_type, content_encoding="gzip")
         return redirect(services.exchange, key, content_type)
-    headers = {**PRIVATE, "Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
-    return Response(body, headers=headers, media_type=content_type)
+    return whole(request, body, 200, {**headers, "Content-Encoding": "gzip"}, content_type)
 
 
 def exchanged(store: ObjectStore, body: bytes | Path, content_type: str, *, content_encoding: str = "") -> str:
@@ -59,37 +162,37 @@ def redirect(store: ObjectStore, key: str, content_type: str) -> Response:
     return Response(status_code=307, headers={**PRIVATE, "Location": location})
 
 
-def ranged(
-    services: Services, request: Request, store: ObjectStore, key: str, size_bytes: int, content_type: str, etag: str
+def multipart(
+    services: Services, request: Request, parts: Iterable[Part], part_type: str, version: Version
 ) -> Response:
-    """An object of a store with Range, If-None-Match and HEAD. Raises RangeNotSatisfiable."""
-    headers = {**PRIVATE, "ETag": entity_tag(etag), "Accept-Ranges": "bytes"}
-    if not none_match(request.headers.get("if-none-match"), etag):
-        return Response(status_code=304, headers=headers)
-    asked = parse_range(request.headers.get("range"), size_bytes)
-    start, end = asked or (0, size_bytes - 1)
-    length = end - start + 1
-    status = 206 if asked else 200
-    if asked:
-        headers["Content-Range"] = content_range(start, end, size_bytes)
-    if request.method == "HEAD":
-        return Response(headers={**headers, "Content-Length": str(length)}, status_code=status, media_type=content_type)
-    if length > CARRIED_MAX_BYTES:
-        return redirect(store, key, content_type)
-    return Response(store.read(key, start, length), status, headers, media_type=content_type)
+    """Parts as one multipart/related answer, gathered on disk so that a study need not fit into memory.
 
-
-def multipart(services: Services, request: Request, parts: Iterable[Part], part_type: str) -> Response:
-    """Parts as one multipart/related answer, gathered on disk so that a study need not fit into memory."""
-    boundary = new_boundary()
+    The boundary is made of the etag, so that the same version always gives the same bytes.
+    """
+    if version.known_to(request):
+        return Response(status_code=304, headers=version.headers())
+    boundary = digest("boundary", version.etag, part_type)
     content_type = related_content_type(part_type, boundary)
-    with tempfile.NamedTemporaryFile(prefix="multipart-") as file:
-        for chunk in related(parts, boundary=boundary):
-            file.write(chunk)
+    return gathered(services, request, related(parts, boundary=boundary), content_type, version)
+
+
+def gathered(
+    services: Services, request: Request, pieces: Iterable[bytes], content_type: str, version: Version
+) -> Response:
+    """Pieces as one body that need not fit into memory."""
+    with tempfile.NamedTemporaryFile(prefix="answer-") as file:
+        for piece in pieces:
+            file.write(piece)
         file.flush()
         size = file.tell()
-        if request.method == "HEAD":
-            return Response(headers={**PRIVATE, "Content-Length": str(size)}, media_type=content_type)
-        if size <= CARRIED_MAX_BYTES:
-            return Response(Path(file.name).read_bytes(), headers=PRIVATE, media_type=content_type)
-        return redirect(services.exchange, exchanged(services.exchange, Path(file.name), content_type), content_type)
+
+        def read(offset: int, length: int) -> bytes:
+            file.seek(offset)
+            return file.read(length)
+
+        def place() -> Response:
+            return redirect(
+                services.exchange, exchanged(services.exchange, Path(file.name), content_type), content_type
+            )
+
+        return sliced(request, version, size, content_type, read, place)

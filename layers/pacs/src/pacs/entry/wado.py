@@ -3,19 +3,26 @@
 Source: PS3.18 §8.7.3, §10.4.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from fastapi import Request, Response
 
 from pacs.archive.frames import EXPLICIT_LITTLE_ENDIAN, Frame, FrameReader, make_frame, parse_frame_list
 from pacs.archive.lookup import Instance, Level, find_instance, find_instances
-from pacs.archive.rendering import Look, render_frame, retrieve_document, stored_video
+from pacs.archive.rendering import (
+    Look,
+    render_frame,
+    representative,
+    retrieve_document,
+    stored_video,
+    thumbnail_of,
+)
 from pacs.archive.retrieve import retrieve_instance
 from pacs.dicom.render import Format
 from pacs.dicomweb.media import MediaRange, Offer, choose, parse_accept
 from pacs.dicomweb.multipart import Part
 from pacs.dicomweb.viewport import parse_viewport, parse_window
-from pacs.entry.answers import carried, multipart, ranged
+from pacs.entry.answers import Version, carried, digest, multipart, ranged
 from pacs.errors import BadRequest
 from pacs.people.scope import Scope
 from pacs.ports import Services
@@ -54,9 +61,16 @@ def retrieve_answer(services: Services, scope: Scope, request: Request, level: L
     if level.instance is not None:
         offers.insert(0, Offer(DICOM, transfer_syntax=syntax))
     if choose(accepted(request), offers).multipart:
-        return multipart(services, request, dicom_parts(services, instances), DICOM)
+        return multipart(services, request, dicom_parts(services, instances), DICOM, version(instances, DICOM))
     one = instances[0]
-    return ranged(services, request, services.originals, one.object_key, one.size_bytes, DICOM, one.sha256)
+    stored = Version(one.sha256, one.updated_at)
+    return ranged(request, services.originals, one.object_key, one.size_bytes, DICOM, stored)
+
+
+def version(instances: Sequence[Instance], *variant: object) -> Version:
+    """The version of what is made of instances in one way."""
+    tag = digest(*variant, *(each.sha256 for each in instances))
+    return Version(tag, max(each.updated_at for each in instances))
 
 
 def dicom_parts(services: Services, instances: list[Instance]) -> Iterator[Part]:
@@ -75,12 +89,13 @@ def frames_answer(services: Services, scope: Scope, request: Request, level: Lev
     plain = offer.media_type == OCTETS and offer.transfer_syntax == first.transfer_syntax_uid
     if plain and offer.multipart and len(numbers) == 1:
         body, content_type = make_frame(services, instance, reader, numbers[0])
-        return carried(services, request, body, content_type)
+        return carried(services, request, body, content_type, modified=instance.updated_at)
     frames = (convert(reader, number, offer.transfer_syntax) for number in numbers)
     content_type = f"{offer.media_type}; transfer-syntax={offer.transfer_syntax}"
     if not offer.multipart:
-        return carried(services, request, next(frames).body, content_type)
-    return multipart(services, request, (Part(each.body, content_type) for each in frames), offer.media_type)
+        return carried(services, request, next(frames).body, content_type, modified=instance.updated_at)
+    parts = (Part(each.body, content_type) for each in frames)
+    return multipart(services, request, parts, offer.media_type, version([instance], content_type, numbers))
 
 
 def frame_offers(syntax: str, *, single: bool) -> list[Offer]:
@@ -102,19 +117,38 @@ def convert(reader: FrameReader, frame_number: int, syntax: str) -> Frame:
 
 def rendered_answer(services: Services, scope: Scope, request: Request, level: Level, frame_list: str = "") -> Response:
     """A picture of a level's middle instance or of one frame; PDF and video are sent as they are."""
-    instances = find_instances(services.database, scope, level)
-    instance = instances[len(instances) // 2]
+    instance = representative(services, scope, level)
+    modified = instance.updated_at
     if (document := retrieve_document(services, instance)) is not None:
-        return carried(services, request, document.body, document.content_type, etag=instance.sha256)
+        return carried(services, request, document.body, document.content_type, modified=modified)
     if (key := stored_video(services, instance)) is not None:
         size = services.derived.head(key).size_bytes
-        return ranged(services, request, services.derived, key, size, VIDEO, instance.sha256)
+        return ranged(request, services.derived, key, size, VIDEO, version([instance], VIDEO))
+    media_type = choose(accepted(request), [Offer(each) for each in IMAGES]).media_type
+    asked = look(request, IMAGES[media_type])
+    picture = render_frame(services, instance, one_frame(instance, frame_list), asked)
+    return carried(services, request, picture, media_type, modified=modified)
+
+
+def one_frame(instance: Instance, frame_list: str) -> int:
+    """The one frame of a list, the middle one without. Raises BadRequest when there are several."""
     numbers = parse_frame_list(frame_list) if frame_list else [(instance.frame_table.number_of_frames + 1) // 2]
     if len(numbers) != 1:
         raise BadRequest("one frame at a time is rendered", field="frames")
-    media_type = choose(accepted(request), [Offer(each) for each in IMAGES]).media_type
-    picture = render_frame(services, instance, numbers[0], look(request, IMAGES[media_type]))
-    return carried(services, request, picture, media_type)
+    return numbers[0]
+
+
+def thumbnail_answer(
+    services: Services, scope: Scope, request: Request, level: Level, frame_list: str = ""
+) -> Response:
+    """A small JPEG of a level's middle instance or of one frame; `viewport` names another size."""
+    instance = representative(services, scope, level)
+    choose(accepted(request), [Offer("image/jpeg")])
+    query = request.query_params
+    size = parse_viewport(query["viewport"]) if "viewport" in query else None
+    frame_number = one_frame(instance, frame_list) if frame_list else None
+    picture = thumbnail_of(services, instance, size=size, frame_number=frame_number)
+    return carried(services, request, picture, "image/jpeg", modified=instance.updated_at)
 
 
 def look(request: Request, format: Format) -> Look:
