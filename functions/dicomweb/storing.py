@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from pacs.bootstrap import services
+from pacs.entry.body import received_body
 from pacs.entry.http import CurrentScope
 from pacs.entry.stow import store_request
 from pacs.people.scope import Scope
@@ -13,7 +14,7 @@ router = APIRouter(prefix="/dicomweb")
 async def store(request: Request, scope: Scope, study: str | None) -> Response:
     """Store every instance of a request's body and tell of each."""
     scope.require_role("admin", "centre", "technician", "radiologist", "individual", "launch")
-    return store_request(services(), scope, request, await request.body(), study)
+    return store_request(services(), scope, request, await received_body(request), study)
 
 
 @router.post("/studies")

@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from io import BytesIO
 from typing import Any
+from xml.sax.saxutils import escape
 
+import orjson
 import pytest
 from pydicom import Dataset, dcmread
+from pydicom.encaps import generate_frames
 
 from pacs.dicomweb.multipart import Part, related
 from pacs.people.scope import Scope
@@ -98,3 +101,202 @@ def test_an_answer_that_cannot_be_given_is_refused_before_anything_is_stored(cli
 def test_a_request_without_an_instance_is_a_bad_one(clinic: Any) -> None:
     assert stow(clinic, b"", "application/dicom").status_code == 409
     assert stow(clinic, b"--b--\r\n", 'multipart/related; type="application/dicom"; boundary=b').status_code == 400
+
+
+def document_of(part10: bytes, bulk: str = "") -> tuple[dict[str, Any], bytes]:
+    """A file as its metadata, whose pixel data is given by a URI, and the pixel data."""
+    dataset = dcmread(BytesIO(part10))
+    pixels = bytes(dataset.PixelData)
+    del dataset.PixelData
+    document: dict[str, Any] = dataset.to_json_dict()
+    document["7FE00010"] = {"vr": "OW", "BulkDataURI": bulk}
+    return document, pixels
+
+
+def stow_metadata(clinic: Any, metadata: bytes, *bulk: Part, kind: str = JSON, **options: Any) -> Any:
+    body = parts_of(Part(metadata, kind), *bulk)
+    return stow(clinic, body, f'multipart/related; type="{kind}"; boundary=b', **options)
+
+
+def stored_dataset(clinic: Any) -> Any:
+    (key,) = [info.key for info in clinic.services.originals.scan()]
+    return dcmread(BytesIO(clinic.services.originals.get(key)[1]))
+
+
+def without_groups(part10: bytes) -> Dataset:
+    dataset = dcmread(BytesIO(part10))
+    dataset.SpecificCharacterSet = "ISO_IR 192"
+    return Dataset({each.tag: each for each in dataset if each.tag.element})
+
+
+@pytest.mark.parametrize("kind", [JSON, "application/dicom+xml"])
+def test_metadata_with_bulk_data_becomes_an_instance(clinic: Any, sample: Sample, kind: str) -> None:
+    part10 = sample("CT_small.dcm")
+    document, pixels = document_of(part10, "bulk/1")
+    metadata = orjson.dumps([document]) if kind == JSON else native(document).encode()
+    answer = stow_metadata(clinic, metadata, Part(pixels, "application/octet-stream", "bulk/1"), kind=kind)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, JSON)
+    stored, sent = stored_dataset(clinic), without_groups(part10)
+    assert {each.tag: each.value for each in stored if each.VR != "OB"} == {
+        each.tag: each.value for each in sent if each.VR != "OB"
+    }
+    clinic.index()
+    assert clinic.get(f"/studies/{stored.StudyInstanceUID}/metadata").status_code == 200
+
+
+def native(document: dict[str, Any]) -> str:
+    """The Native DICOM Model of a document without private creators' names."""
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?><NativeDicomModel xmlns="x">{attributes(document)}</NativeDicomModel>'
+    )
+
+
+def attributes(document: dict[str, Any]) -> str:
+    return "".join(
+        f'<DicomAttribute tag="{tag}" vr="{each["vr"]}">{content(each)}</DicomAttribute>'
+        for tag, each in document.items()
+    )
+
+
+def content(attribute: dict[str, Any]) -> str:
+    if "BulkDataURI" in attribute:
+        return f'<BulkData uri="{attribute["BulkDataURI"]}"/>'
+    if "InlineBinary" in attribute:
+        return f"<InlineBinary>\n{attribute['InlineBinary']}\n</InlineBinary>"
+    return "".join(numbered(number, value) for number, value in enumerate(attribute.get("Value", []), 1))
+
+
+def numbered(number: int, value: Any) -> str:
+    if isinstance(value, dict) and "Alphabetic" in value:
+        family, _, given = value["Alphabetic"].partition("^")
+        parts = f"<FamilyName>{family}</FamilyName><GivenName>{given}</GivenName>"
+        return f'<PersonName number="{number}"><Alphabetic>{parts}</Alphabetic></PersonName>'
+    if isinstance(value, dict):
+        return f'<Item number="{number}">{attributes(value)}</Item>'
+    return f'<Value number="{number}">{"" if value is None else escape(str(value))}</Value>'
+
+
+@pytest.mark.parametrize(
+    ("file", "content_type", "syntax"),
+    [
+        ("JPEG2000.dcm", "image/jp2", "1.2.840.10008.1.2.4.90"),
+        ("SC_rgb_jpeg_dcmtk.dcm", "image/jpeg", "1.2.840.10008.1.2.4.50"),
+        ("MR_small_jpeg_ls_lossless.dcm", "image/jls", "1.2.840.10008.1.2.4.80"),
+        ("SC_rgb_rle_2frame.dcm", "image/dicom-rle", "1.2.840.10008.1.2.5"),
+        ("JPEG2000.dcm", "image/jp2; transfer-syntax=1.2.840.10008.1.2.4.91", "1.2.840.10008.1.2.4.91"),
+    ],
+)
+def test_compressed_frames_come_as_parts_of_their_own(
+    clinic: Any, sample: Sample, file: str, content_type: str, syntax: str
+) -> None:
+    part10 = sample(file)
+    document, encapsulated = document_of(part10, "frames")
+    number = int(document.get("00280008", {"Value": [1]})["Value"][0])
+    frames = list(generate_frames(encapsulated, number_of_frames=number))
+    answer = stow_metadata(clinic, orjson.dumps(document), *(Part(each, content_type, "frames") for each in frames))
+    assert answer.status_code == 200
+    stored = stored_dataset(clinic)
+    assert stored.file_meta.TransferSyntaxUID == syntax
+    assert list(generate_frames(stored.PixelData, number_of_frames=number)) == [
+        each + b"\0" * (len(each) % 2) for each in frames
+    ]
+
+
+CT = {
+    "00080016": {"vr": "UI", "Value": ["1.2.840.10008.5.1.4.1.1.2"]},
+    "00080018": {"vr": "UI", "Value": ["1.2.3.4"]},
+    "0020000D": {"vr": "UI", "Value": ["1.2"]},
+    "0020000E": {"vr": "UI", "Value": ["1.2.3"]},
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason", "problem"),
+    [
+        ({"7FE00010": {"vr": "OW", "BulkDataURI": "gone"}}, 0xC000, "no part has the Content-Location"),
+        ({"00420011": {"vr": "OB", "BulkDataURI": "gone"}}, 0xC000, "00420011: no part has"),
+        ({"00420011": {"vr": "OB", "InlineBinary": "%"}}, 0xC000, "00420011: InlineBinary is not base64"),
+        ({"00280010": {"vr": "US", "Value": [70000]}}, 0xC000, "00280010: a value does not fit the VR US"),
+        ({"00280010": {"vr": "U?", "Value": [7]}}, 0xC000, "00280010: the VR is missing or unknown"),
+        ({"00280010": {"Value": [7]}}, 0xC000, "00280010: the VR is missing or unknown"),
+        ({"00280010": 7}, 0xC000, "00280010: the VR is missing or unknown"),
+        ({"Rows": {"vr": "US", "Value": [7]}}, 0xC000, "the dataset holds a name that is no tag"),
+        (
+            {"00400275": {"vr": "SQ", "Value": [{"00400009": {"vr": "SH", "Value": [7]}}]}},
+            0xC000,
+            "00400275/0/00400009:",
+        ),
+        ({"00400275": {"vr": "SQ", "Value": ["x"]}}, 0xC000, "00400275: an item must be an object"),
+        ({"00080018": {"vr": "UI"}}, 0xC000, "SOPInstanceUID is missing"),
+        (
+            {
+                "7FE00010": {"vr": "OW", "InlineBinary": "AAAA"},
+                "00020010": {"vr": "UI", "Value": ["1.2.840.10008.1.2.2"]},
+            },
+            0xC122,
+            "7FE00010: the transfer syntax is missing or unknown",
+        ),
+        (
+            {
+                "7FE00010": {"vr": "OB", "InlineBinary": "AAAA"},
+                "00280008": {"vr": "IS", "Value": [2]},
+                "00020010": {"vr": "UI", "Value": ["1.2.840.10008.1.2.4.50"]},
+            },
+            0xC000,
+            "7FE00010: 2 parts are needed, 1 came",
+        ),
+    ],
+)
+def test_metadata_that_makes_no_instance_is_refused_by_name(
+    clinic: Any, change: dict[str, Any], reason: int, problem: str
+) -> None:
+    good = {**CT, "00080018": {"vr": "UI", "Value": ["1.2.3.5"]}}
+    answer = stow_metadata(clinic, orjson.dumps([good, {**CT, **change}]))
+    assert answer.status_code == 202
+    told = answer.json()
+    (failed,) = (told.get("00081198") or told.get("0008119A"))["Value"]
+    assert failed["00081197"]["Value"] == [reason]
+    assert failed["00000902"]["Value"][0].startswith(problem)
+    assert len(list(clinic.services.originals.scan())) == 1
+
+
+BILLION_LAUGHS = b"""<?xml version="1.0"?>
+<!DOCTYPE a [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;">]>
+<NativeDicomModel>
+<DicomAttribute tag="00100010" vr="LO"><Value number="1">&c;</Value></DicomAttribute>
+</NativeDicomModel>
+"""
+
+
+@pytest.mark.parametrize(
+    ("metadata", "kind"),
+    [
+        (b"", JSON),
+        (b"{", JSON),
+        (b"[7]", JSON),
+        (b"[" * 100_000, JSON),
+        (b"", "application/dicom+xml"),
+        (b"<a/>", "application/dicom+xml"),
+        (b"<a" * 9, "application/dicom+xml"),
+        (b"<a>" * 10_000, "application/dicom+xml"),
+        (BILLION_LAUGHS, "application/dicom+xml"),
+        (b'<!DOCTYPE a SYSTEM "file:///etc/passwd"><NativeDicomModel/>', "application/dicom+xml"),
+        (b'<?xml version="1.0" encoding="nonsense"?><NativeDicomModel/>', "application/dicom+xml"),
+    ],
+)
+def test_metadata_that_is_none_is_a_bad_request(clinic: Any, metadata: bytes, kind: str) -> None:
+    answer = stow_metadata(clinic, metadata, kind=kind)
+    assert (answer.status_code, answer.json()["code"]) == (400, "BAD_REQUEST")
+
+
+def test_bulk_data_must_say_where_it_belongs(clinic: Any) -> None:
+    answer = stow_metadata(clinic, orjson.dumps([CT]), Part(b"x", "application/octet-stream"))
+    assert (answer.status_code, answer.json()["field"]) == (400, "Content-Location")
+
+
+def test_metadata_alone_is_an_instance_too(clinic: Any) -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(60):
+        deep = {"00400275": {"vr": "SQ", "Value": [deep]}}
+    assert stow(clinic, orjson.dumps({**CT, **deep}), JSON).status_code == 200
+    assert stored_dataset(clinic).StudyInstanceUID == "1.2"

@@ -1,9 +1,9 @@
 """How did a store request end? Makes the answer of STOW-RS. Called by entry.stow.
 
 Failure reasons are those of the table of errors: A7xx no room, A900 not of its SOP class, A901 not of the study in
-the URL, 0124 not allowed, C000 not understood, C122 a transfer syntax that is unknown. What failed also tells why in words, as an
-Error Comment. An instance that replaced other bytes is no warning: it is what the sender meant, and the older stays
-as a version.
+the URL, 0124 not allowed, C000 not understood, C122 a transfer syntax that is unknown. What failed also tells why in
+words, as an Error Comment. An instance that replaced other bytes is no warning: it is what the sender meant, and the
+older stays as a version.
 
 Source: PS3.18 §10.5.3 and Annex I.2
 """

@@ -1,45 +1,105 @@
-"""STOW-RS requests: takes the parts out of a body and stores each. Used by functions/dicomweb.
+"""STOW-RS requests: takes the instances out of a body and stores each. Used by functions/dicomweb.
 
 Source: PS3.18 §10.5.
 """
 
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from tempfile import gettempdir
+from tempfile import TemporaryDirectory
 
 import orjson
 from fastapi import Request, Response
 
-from pacs.archive.storing import store_instance
-from pacs.dicomweb.media import DICOM_JSON, MULTIPART, ContentType, Offer, choose, parse_accept, parse_content_type
+from pacs.archive.storing import StoredInstance, store_instance
+from pacs.dicom.uids import is_uid
+from pacs.dicomweb.bulkdata import DICOM_XML, Json, compose, read_request, text_of
+from pacs.dicomweb.media import (
+    DICOM_JSON,
+    MULTIPART,
+    SYNONYMS,
+    ContentType,
+    Offer,
+    choose,
+    parse_accept,
+    parse_content_type,
+)
 from pacs.dicomweb.multipart import ReceivedPart, read_parts
 from pacs.dicomweb.stow import store_answer
-from pacs.errors import UnsupportedMediaType
+from pacs.entry.body import body_pieces, spool_beside
+from pacs.errors import BadRequest, InvalidInstance, UnsupportedMediaType
 from pacs.people.scope import Scope
 from pacs.ports import Services
 
 DICOM = "application/dicom"
+STORED_TYPES = (DICOM, DICOM_JSON, DICOM_XML)
 ANSWERS = (Offer(DICOM_JSON),)
+# SOP class, study, series and instance.
+IDENTITY = ("00080016", "0020000D", "0020000E", "00080018")
+
+Store = Callable[[bytes | Path], StoredInstance]
 
 
-def store_request(services: Services, scope: Scope, request: Request, body: bytes, study: str | None) -> Response:
-    """Store every instance of a request and tell of each: 200 all, 202 some, 409 none."""
+def store_request(
+    services: Services, scope: Scope, request: Request, body: bytes | Path, study: str | None
+) -> Response:
+    """Store every instance of a request and tell of each: 200 all, 202 some or with warnings, 409 none."""
     chosen = choose(parse_accept(request.headers.getlist("accept")), ANSWERS)
     content_type = parse_content_type(request.headers.get("content-type"))
+    part_type = type_of_parts(content_type)
     source_ip = request.client.host if request.client else ""
-    results = [
-        store_instance(services, scope, part.body, study=study, source_ip=source_ip)
-        for part in parts(content_type, body)
-    ]
+    store = partial(store_instance, services, scope, study=study, source_ip=source_ip)
+    results: list[StoredInstance] = []
+    with TemporaryDirectory(dir=spool_beside(body), prefix="stow-") as folder:
+        try:
+            for result in stored(store, parts_of(content_type, body, Path(folder)), part_type, Path(folder)):
+                results.append(result)
+        except BadRequest as error:
+            if not results:
+                raise
+            # The body breaks off: what came before is stored, and must be told of.
+            results.append(StoredInstance("", "", "", "", outcome=None, error=error))
     status, answer = store_answer(results, base_url=f"{services.settings.origin}/dicomweb")
     return Response(orjson.dumps(answer), status, media_type=chosen.media_type)
 
 
-def parts(content_type: ContentType, body: bytes) -> list[ReceivedPart]:
-    """The Part 10 files of a body. Raises UnsupportedMediaType, BadRequest."""
-    if content_type.media_type == DICOM:
-        return [ReceivedPart(body)]
-    if content_type.media_type != MULTIPART or content_type.parameters.get("type", DICOM).lower() != DICOM:
-        raise UnsupportedMediaType(f'{DICOM} or {MULTIPART}; type="{DICOM}" is stored here', field="Content-Type")
-    boundary = content_type.parameters.get("boundary", "")
-    # The body is in memory already, so its parts are too.
-    return list(read_parts([body], boundary, spool=Path(gettempdir()), memory_bytes=len(body)))
+def type_of_parts(content_type: ContentType) -> str:
+    """What the instances come as. Raises UnsupportedMediaType."""
+    named = content_type.media_type
+    if named == MULTIPART:
+        named = content_type.parameters.get("type", DICOM).lower()
+        named = SYNONYMS.get(named, named)
+    if named not in STORED_TYPES:
+        possible = ", ".join(STORED_TYPES)
+        raise UnsupportedMediaType(f"{possible} are stored here, alone or as {MULTIPART}", field="Content-Type")
+    return named
+
+
+def parts_of(content_type: ContentType, body: bytes | Path, folder: Path) -> Iterator[ReceivedPart]:
+    """The parts of a body, the large ones as files in the folder. Raises BadRequest, StoreUnavailable."""
+    if content_type.media_type != MULTIPART:
+        return iter([ReceivedPart(body, {"content-type": content_type.media_type})])
+    return read_parts(body_pieces(body), content_type.parameters.get("boundary", ""), spool=folder)
+
+
+def stored(store: Store, parts: Iterator[ReceivedPart], part_type: str, folder: Path) -> Iterator[StoredInstance]:
+    """Store one instance after the other. Raises BadRequest, StoreUnavailable."""
+    if part_type == DICOM:
+        for part in parts:
+            yield store(part.body)
+        return
+    documents, bulk = read_request(parts, part_type)
+    for document in documents:
+        try:
+            body = compose(document, bulk, folder)
+        except InvalidInstance as error:
+            sop_class, study, series, instance = (uid_of(document, key) for key in IDENTITY)
+            yield StoredInstance(sop_class, study, series, instance, outcome=None, error=error)
+        else:
+            yield store(body)
+
+
+def uid_of(document: Json, key: str) -> str:
+    """A UID of a dataset; empty when it has none."""
+    uid = text_of(document, key)
+    return uid if is_uid(uid) else ""
