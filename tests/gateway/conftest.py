@@ -1,23 +1,29 @@
 """A node in this process, and a node as a process of its own, each with a home."""
 
+import io
 import json
 import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydicom.data import get_testdata_file
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import UID
 
 from gateway_scp.scp import Node
 from gateway_scp.settings import GatewaySettings
-from pacs.bootstrap import Stores, stores
+from pacs.archive.indexing import index_objects
+from pacs.archive.storing import store_instance
+from pacs.bootstrap import Services, Stores, stores
 from pacs.dicom.modalities import KEY
 from pacs.local.secrets import SecretsFile
+from pacs.people.scope import Scope
 from tests.gateway.sender import ORGANIZATION, Instance, Sender, instance_of
 
 OPEN_TABLE: dict[str, Any] = {"mode": "open", "default": {"organization_id": ORGANIZATION, "branch_id": "main"}}
@@ -125,6 +131,83 @@ def run(home: Home) -> Iterator[Run]:
 @pytest.fixture
 def node(run: Run) -> Running:
     return run()
+
+
+BRANCH, ELSEWHERE, STRANGERS = (f"{n}" * 8 + "-0000-4000-8000-" + f"{n}" * 12 for n in (2, 3, 4))
+
+
+def made(study: str, number: int = 1, **attributes: Any) -> Dataset:
+    """An instance without pixels of the series `study`.1."""
+    dataset = Dataset()
+    dataset.SpecificCharacterSet = "ISO_IR 192"
+    dataset.SOPClassUID = "1.2.840.10008.5.1.4.1.1.7"
+    dataset.SOPInstanceUID, dataset.StudyInstanceUID = f"{study}.1.{number}", study
+    dataset.SeriesInstanceUID, dataset.InstanceNumber, dataset.Modality = f"{study}.1", number, "OT"
+    for keyword, value in attributes.items():
+        setattr(dataset, keyword, value)
+    return dataset
+
+
+def part10_of(dataset: Dataset, transfer_syntax_uid: str = "1.2.840.10008.1.2.1") -> bytes:
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = UID(transfer_syntax_uid)
+    file = io.BytesIO()
+    dataset.save_as(file, enforce_file_format=True)
+    return file.getvalue()
+
+
+class Nobody:
+    """A queue that nobody listens to."""
+
+    def publish(self, topic: str, bodies: Sequence[str]) -> None:
+        """Nothing is derived here."""
+
+
+@dataclass
+class Clinic:
+    """A node with an index. Workstation WS and modality CT are known, of one organization; OTHER is of another."""
+
+    running: Running
+    services: Services
+
+    @property
+    def port(self) -> int:
+        return self.running.port
+
+    def hold(self, *bodies: bytes, organization_id: str = ORGANIZATION, branch_id: str = BRANCH) -> None:
+        """Store and index."""
+        scope = Scope(organization_id, "system")
+        for body in bodies:
+            assert store_instance(self.services, scope, body, branch_id=branch_id).error is None
+        keys = [info.key for info in self.services.originals.scan(organization_id)]
+        assert index_objects(self.services, keys) == {}
+
+
+def known(name: str, organization_id: str = ORGANIZATION, branch_id: str = BRANCH, **more: Any) -> dict[str, Any]:
+    place = {"organization_id": organization_id, "branch_id": branch_id}
+    return {"name": name, "calling_ae_title": name, **place, **more}
+
+
+CLINIC_TABLE: dict[str, Any] = {
+    "mode": "open",
+    "default": {"organization_id": ORGANIZATION, "branch_id": BRANCH},
+    "modalities": [
+        known("WS"),
+        known("CT", query=False),
+        known("FAR", branch_id=ELSEWHERE),
+        known("OTHER", STRANGERS, ELSEWHERE),
+    ],
+}
+
+
+@pytest.fixture
+def clinic(home: Home, run: Run, fresh_dsn: str) -> Iterator[Clinic]:
+    home.publish(CLINIC_TABLE)
+    services = Services(replace(home.settings, database_dsn=fresh_dsn))
+    vars(services)["queue"] = Nobody()
+    running = run(database_dsn=fresh_dsn)
+    yield Clinic(running, services)
+    services.database.close()
 
 
 class Process:

@@ -54,7 +54,7 @@ def test_the_senders_first_choice_among_ours_is_taken(node: Running) -> None:
         (CT_IMAGE, [private, implicit]),
         (CT_IMAGE, [jpip, implicit]),
         (CT_IMAGE, [private]),
-        ("1.2.840.10008.5.1.4.1.2.1.1", [implicit]),  # C-FIND
+        ("1.2.840.10008.5.1.4.31", [implicit]),  # modality worklist
         ("1.2.840.10008.5.1.4.38.1", [implicit]),  # hanging protocols belong to no study
     ]
     with node.sender(contexts=proposed) as sender:
@@ -164,6 +164,8 @@ def test_a_released_association_leaves_a_complete_record(node: Running, ct: Inst
         "outcomes": {"created": 1},
         "bytes": len(ct.dataset),
         "failures": {"A900": 1},
+        "queries": {},
+        "given": {},
         "end": "released",
         "reason": "",
         "contexts": [{"sop_class_uid": CT_IMAGE, "transfer_syntax_uid": EXPLICIT_LITTLE}],

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pacs.dicom.modalities import Match, ModalityTable, Peer, Place, parse
+from pacs.dicom.modalities import Destination, Match, ModalityTable, Peer, Place, parse
 from pacs.errors import BadRequest
 
 DEFAULT = Place("org", "main")
@@ -97,6 +97,24 @@ def test_a_stranger_that_calls_a_named_ae_title_is_the_unknown_one() -> None:
     assert match(found, calling="CT2", called="ARCHIVE") == Match(DEFAULT, "", "calling")
 
 
+@pytest.mark.parametrize("mode", ["open", "strict"])
+def test_only_a_known_peer_may_query_and_only_when_its_entry_lets_it(mode: str) -> None:
+    silent: dict[str, Any] = {**entry("ct", calling_ae_title="CT2"), "query": False}
+    found = table(entry("ws", calling_ae_title="CT1"), silent, mode=mode)
+    assert match(found).may_query
+    assert not match(found, calling="CT2").may_query
+    assert not match(found, calling="CT3").may_query
+    assert not match(found, called="OTHER").may_query
+
+
+def test_a_destination_belongs_to_one_organization() -> None:
+    peer = {"ae_title": "WS1", "host": "ws1.clinic.example", "port": 104, "organization_id": "org"}
+    found = table(peers=[{**peer, "organization_id": "other", "port": 105}, peer])
+    assert found.destination("WS1", "org") == Destination("WS1", "ws1.clinic.example", 104, "org")
+    assert found.destination("WS1", "third") is None
+    assert found.destination("ws1", "org") is None
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [
@@ -109,6 +127,9 @@ def test_a_stranger_that_calls_a_named_ae_title_is_the_unknown_one() -> None:
         ({"modalities": [entry("ct", calling_ae_title=7)]}, "modalities[0].calling_ae_title"),  # type: ignore[arg-type]
         ({"modalities": [entry("ct", source_address="10.0.0")]}, "modalities[0].source_address"),
         ({"modalities": ["ct"]}, "modalities[0].name"),
+        ({"modalities": [{**entry("ct", calling_ae_title="CT1"), "query": "no"}]}, "modalities[0].query"),
+        ({"peers": [{"ae_title": "W", "host": "h", "port": "104", "organization_id": "o"}]}, "peers[0].port"),
+        ({"peers": [{"ae_title": "W", "host": "h", "port": 104}]}, "peers[0].organization_id"),
     ],
 )
 def test_a_table_that_cannot_be_relied_upon_is_refused_by_field(change: dict[str, Any], field: str) -> None:

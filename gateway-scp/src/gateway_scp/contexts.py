@@ -1,8 +1,7 @@
-"""Which presentation contexts the node takes: any storage, in any transfer syntax of the standard, and C-ECHO.
+"""Which presentation contexts the node takes: any storage, in any transfer syntax of the standard, C-ECHO, and
+query and retrieve by patient and study root.
 
-Asked at every A-ASSOCIATE-RQ. C-FIND and C-MOVE will add their SOP classes to SERVICES.
-
-Source: PS3.4 §B.5, PS3.5 §10 and Annex A, PS3.8 §9.3.2.2
+Asked at every A-ASSOCIATE-RQ. Source: PS3.4 §B.5 and §C.6, PS3.5 §10 and Annex A, PS3.8 §9.3.2.2
 """
 
 from collections.abc import Iterable
@@ -42,8 +41,12 @@ TRANSFER_SYNTAXES: tuple[str, ...] = tuple(
     )
 )
 
+# Patient and study root: C-FIND.
+QUERY_RETRIEVE = tuple(f"1.2.840.10008.5.1.4.1.2.{root}.{service}" for root in (1, 2) for service in (1,))
+
 SERVICES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (Verification, (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian)),
+    *((each, (ImplicitVRLittleEndian, ExplicitVRLittleEndian)) for each in QUERY_RETRIEVE),
 )
 
 

@@ -1,5 +1,5 @@
-"""What the node does when a peer asks: admits it, verifies, stores. HANDLERS is pynetdicom's table of events;
-C-FIND and C-MOVE will stand there beside C-ECHO. C-STORE comes by the wire's short way instead.
+"""What the node does when a peer asks: admits it, verifies, stores. HANDLERS is pynetdicom's table of events.
+C-STORE comes by the wire's short way instead; what is asked of the index is in `queries`.
 
 Source: PS3.4 §A and §B, PS3.7 §9.1.1 and §9.1.5, PS3.8 §9.3.4
 """

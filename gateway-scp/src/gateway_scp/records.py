@@ -22,7 +22,9 @@ METRICS = {"Instances": "Count", "Bytes": "Bytes", "Failures": "Count", "Rejecti
 
 @dataclass
 class Visit:
-    """One association. `requested` says whether an A-ASSOCIATE-RQ came at all."""
+    """One association. `requested` says whether an A-ASSOCIATE-RQ came at all; `queries` how often what was asked,
+    `given` how many matches and instances that came to.
+    """
 
     address: str
     id: str = field(default_factory=lambda: secrets.token_hex(4))
@@ -34,6 +36,8 @@ class Visit:
     contexts: list[dict[str, str]] = field(default_factory=list)
     outcomes: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
+    queries: Counter[str] = field(default_factory=Counter)
+    given: Counter[str] = field(default_factory=Counter)
     size_bytes: int = 0
     end: End = "lost"
     reason: str = ""
@@ -61,6 +65,8 @@ class Visit:
             "outcomes": dict(self.outcomes),
             "bytes": self.size_bytes,
             "failures": dict(self.failures),
+            "queries": dict(self.queries),
+            "given": dict(self.given),
             "seconds": round(time.monotonic() - self._clock, 3),
             "end": self.end,
             "reason": self.reason,

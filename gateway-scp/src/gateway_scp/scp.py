@@ -14,9 +14,11 @@ from pynetdicom import _config, evt
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.transport import AddressInformation
 
-from gateway_scp import handlers, log
+from gateway_scp import handlers, log, queries
 from gateway_scp.arrival import Spool
+from gateway_scp.conversation import Request
 from gateway_scp.health import Health
+from gateway_scp.index import Index
 from gateway_scp.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from gateway_scp.peers import Peers
 from gateway_scp.records import Visit, finish
@@ -44,6 +46,7 @@ class Node:
         self._stores = stores
         self._spool = Spool(settings.spool)
         self._peers = Peers(stores.exchange)
+        self._index = Index(settings)
         self.open: set[Acceptor] = set()
         self.changed = threading.Condition()
         self._leaving = threading.Event()
@@ -69,6 +72,7 @@ class Node:
         self._room.run()
         self._drain()
         self._peers.stop()
+        self._index.close()
         if self._health:
             self._health.stop()
         log.info("stopped")
@@ -97,6 +101,9 @@ class Node:
 
     def end_store(self, visit: Visit, request: StoreRequest) -> None:
         handlers.end_store(visit, request, self._stores)
+
+    def serve(self, association: Acceptor, request: Request) -> None:
+        queries.serve(association, request, self._index, self._settings.ae_title)
 
     def handlers(self, visit: Visit) -> list[tuple[evt.EventType, Any, list[Any]]]:
         return [(event, handler, [visit]) for event, handler in handlers.HANDLERS]

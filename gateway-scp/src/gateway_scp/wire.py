@@ -25,6 +25,7 @@ from pynetdicom.acse import ACSE
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
+from pynetdicom.dimse_primitives import C_FIND
 from pynetdicom.dul import DULServiceProvider
 from pynetdicom.pdu import A_ABORT_RQ
 from pynetdicom.pdu_primitives import A_ASSOCIATE, P_DATA
@@ -32,6 +33,7 @@ from pynetdicom.transport import AddressInformation
 
 from gateway_scp import contexts, log, part10
 from gateway_scp.arrival import Arrival
+from gateway_scp.conversation import Request
 from gateway_scp.line import WAIT_S, Line, RingingQueue, close
 from gateway_scp.records import Visit
 
@@ -39,6 +41,7 @@ IDLE_S = 300.0  # an open association that says nothing
 STALL_S = 60.0  # a peer that stops in the middle of a PDU
 P_DATA_TF, A_ABORT = 0x04, 0x07
 ESTABLISHED = "Sta6"
+COMMANDS = {C_FIND: 0x0020}
 # Peers may send P-DATA of any length, as it is streamed; nothing else is long.
 OTHER_PDU_BYTES = 1 << 20
 COMMAND_BYTES = 1 << 16
@@ -76,6 +79,7 @@ class Host(Protocol):
     def begin_store(self, visit: Visit, request: StoreRequest, buffer: bytearray) -> None: ...
     def end_store(self, visit: Visit, request: StoreRequest) -> None: ...
     def handlers(self, visit: Visit) -> list[tuple[evt.EventType, Any, list[Any]]]: ...
+    def serve(self, association: "Acceptor", request: Request) -> None: ...
     def ended(self, association: "Acceptor") -> None: ...
 
 
@@ -319,6 +323,27 @@ class Acceptor(Association):
                 super().run_reactor()
         finally:
             self._finish()
+
+    def _serve_request(self, msg: Any, context_id: int) -> None:
+        """As pynetdicom's, but queries and retrievals have a way of their own."""
+        context = self._accepted_cx.get(context_id)
+        if context is None or type(msg) not in COMMANDS or not msg.is_valid_request:
+            super()._serve_request(msg, context_id)
+            return
+        self.dimse.cancel_req = {}
+        request = Request(
+            COMMANDS[type(msg)],
+            msg.MessageID,
+            str(msg.AffectedSOPClassUID),
+            context_id,
+            str(context.transfer_syntax[0]),
+            msg.Identifier.getvalue(),
+            str(getattr(msg, "MoveDestination", "") or "").strip(),
+        )
+        try:
+            self.host.serve(self, request)
+        except OSError:
+            self.cut("the peer takes no answers")
 
     def _secured(self) -> bool:
         """Whether the connection is as it must be: with TLS where the node has it."""

@@ -7,6 +7,10 @@ Of all entries whose every criterion holds, the one with the most criteria wins;
 AE title, then the narrower address, then the order of the document. A branch code in the called AE title
 (`RAIPACS_DEV`) overrides the branch of an entry that does not itself name the called AE title; an entry of another
 organization than the code's does not match at all.
+
+Only a peer that an entry knows may query and retrieve, in open mode too: a stranger's images are welcome, but it
+is told nothing. An entry with `"query": false` may store only. `peers` are where C-MOVE may send to, each of one
+organization: others do not know it.
 """
 
 import json
@@ -49,6 +53,7 @@ class Modality:
     calling_ae_title: str = ""
     called_ae_title: str = ""
     source_network: IPv4Network | IPv6Network | None = None
+    query: bool = True
 
     def accepts(self, peer: Peer) -> bool:
         return (
@@ -75,6 +80,22 @@ class Match:
     place: Place
     modality: str = ""
     unknown: Unknown | None = None
+    query: bool = True
+
+    @property
+    def may_query(self) -> bool:
+        """Whether this peer may search and retrieve what its place holds."""
+        return self.query and bool(self.modality) and self.unknown is None
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where C-MOVE may send an organization's instances."""
+
+    ae_title: str
+    host: str
+    port: int
+    organization_id: str
 
 
 @dataclass(frozen=True)
@@ -83,6 +104,14 @@ class ModalityTable:
     default: Place
     branches: Mapping[str, Place]
     modalities: tuple[Modality, ...]
+    peers: tuple[Destination, ...] = ()
+
+    def destination(self, ae_title: str, organization_id: str) -> Destination | None:
+        """Where an organization's C-MOVE to an AE title goes; None: nowhere."""
+        for each in self.peers:
+            if (each.ae_title, each.organization_id) == (ae_title, organization_id):
+                return each
+        return None
 
     def match(self, peer: Peer, ae_title: str) -> Match:
         """The place of a peer; `ae_title` is the node's own. The caller refuses what is unknown in strict mode."""
@@ -97,9 +126,9 @@ class ModalityTable:
         if known:
             best = max(known, key=lambda each: each.specificity)  # the first of equals
             if best.called_ae_title:
-                return Match(best.place, best.name)
+                return Match(best.place, best.name, query=best.query)
             called_known = branch is not None or peer.called_ae_title == ae_title
-            return Match(branch or best.place, best.name, None if called_known else "called")
+            return Match(branch or best.place, best.name, None if called_known else "called", best.query)
         called_named = any(each.called_ae_title == peer.called_ae_title for each in self.modalities)
         called_known = branch is not None or called_named or peer.called_ae_title == ae_title
         return Match(branch or self.default, "", "calling" if called_known else "called")
@@ -129,6 +158,7 @@ def parse(document: bytes) -> ModalityTable:
         default=place(table.get("default"), "default"),
         branches={text(each, "code", f"branches[{n}]"): place(each, f"branches[{n}]") for n, each in branches},
         modalities=tuple(modality(each, f"modalities[{n}]") for n, each in entries(table, "modalities")),
+        peers=tuple(destination(each, f"peers[{n}]") for n, each in entries(table, "peers")),
     )
 
 
@@ -146,10 +176,26 @@ def modality(entry: Any, field: str) -> Modality:
         calling_ae_title=text(entry, "calling_ae_title", field, optional=True),
         called_ae_title=text(entry, "called_ae_title", field, optional=True),
         source_network=network(text(entry, "source_address", field, optional=True), f"{field}.source_address"),
+        query=query(entry, field),
     )
     if found.specificity[0] == 0:
         raise BadRequest(f"{field} has no criterion: it would match everybody", field=field)
     return found
+
+
+def query(entry: Any, field: str) -> bool:
+    value = entry.get("query", True)
+    if not isinstance(value, bool):
+        raise BadRequest(f"{field}.query must be true or false", field=f"{field}.query")
+    return value
+
+
+def destination(entry: Any, field: str) -> Destination:
+    ae_title, host = text(entry, "ae_title", field), text(entry, "host", field)
+    port = entry.get("port")
+    if not isinstance(port, int) or isinstance(port, bool) or not 0 < port < 65536:
+        raise BadRequest(f"{field}.port must be the number of a port", field=f"{field}.port")
+    return Destination(ae_title, host, port, text(entry, "organization_id", field))
 
 
 def network(address: str, field: str) -> IPv4Network | IPv6Network | None:
