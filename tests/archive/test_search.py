@@ -184,3 +184,70 @@ def test_filters_below_are_met_by_one_series_not_by_several(archive: Any, sample
     assert len(page(archive, "study", ("Modality", "MR"), ("SeriesNumber", "1")).items) == 0
     assert len(page(archive, "study", ("Modality", "MR"), ("InstanceNumber", "7")).items) == 1
     assert len(page(archive, "series", ("InstanceNumber", "7")).items) == 2
+
+
+@pytest.fixture
+def named(archive: Any, sample: Sample) -> Callable[..., list[str]]:
+    """Searches fuzzily among patients of these names; returns those found."""
+    names = ["Yılmaz^Şule", "YILDIRIM^AHMET", "Öztürk^Mehmet Ali", "Müller^Jürgen", "Şahin^Fatma", "Yilma^Kemal"]
+    for name in names:
+        archive.store(made(sample("CT_small.dcm"), SpecificCharacterSet="ISO_IR 192", PatientName=name))
+    assert archive.index() == {}
+
+    def search(value: str, *pairs: tuple[str, str]) -> list[str]:
+        found = page(archive, "study", ("fuzzymatching", "true"), ("PatientName", value), *pairs)
+        return sorted(item["00100010"]["Value"][0]["Alphabetic"] for item in found.items)
+
+    return search
+
+
+def test_fuzzy_names(named: Callable[..., list[str]]) -> None:
+    """Accents, dotted and dotless i, order, parts, and one letter that is wrong, missing or too much."""
+    expected = {
+        "yilmaz sule": ["Yılmaz^Şule"],
+        "ŞULE YILMAZ": ["Yılmaz^Şule"],
+        "sule^yil": ["Yılmaz^Şule"],
+        "yelmaz": ["Yılmaz^Şule"],
+        "yilmz sule": ["Yılmaz^Şule"],
+        "Yıldirm": ["YILDIRIM^AHMET"],
+        "ahmet": ["YILDIRIM^AHMET"],
+        "mehmet": ["Öztürk^Mehmet Ali"],
+        "mehmed ozturk": ["Öztürk^Mehmet Ali"],
+        "OZTURKK": ["Öztürk^Mehmet Ali"],
+        "muler jurgen": ["Müller^Jürgen"],
+        "fatima": ["Şahin^Fatma"],
+        "fa?ma": ["Şahin^Fatma"],
+        "ozturk^fatma": [],
+        "demir": [],
+    }
+    assert {value: named(value) for value in expected} == expected
+    assert named("yelmaz", ("Modality", "CT")) == ["Yılmaz^Şule"]
+    assert named("yelmaz", ("Modality", "MR")) == []
+
+
+def test_ranges_of_date_and_time_are_moments(archive: Any, sample: Sample) -> None:
+    moments = {"a": "20240101 09", "b": "20240101 11", "c": "20240102 03", "d": "20240103 11", "e": "20240103 13"}
+    for letter, moment in moments.items():
+        date, time = moment.split()
+        archive.store(made(sample("CT_small.dcm"), StudyDescription=letter, StudyDate=date, StudyTime=time))
+    archive.store(made(sample("CT_small.dcm"), StudyDescription="f", StudyDate="20240102", StudyTime=""))
+    archive.index()
+
+    def found(date: str, time: str) -> str:
+        by_letter = ("orderby", "StudyDescription")
+        return "".join(values(page(archive, "study", ("StudyDate", date), ("StudyTime", time), by_letter), "00081030"))
+
+    assert found("20240101-20240103", "10-11") == "bcdf"
+    assert found("20240102-", "10-") == "de"
+    assert found("-20240102", "-10") == "abc"
+    assert found("20240103", "10-11") == "d"
+
+
+@pytest.mark.parametrize("keyword", ["AccessionNumber", "StudyDate", "SeriesNumber", "Modality", "ModalitiesInStudy"])
+def test_empty_values(archive: Any, sample: Sample, keyword: str) -> None:
+    empty: dict[str, Any] = {"Modality" if keyword == "ModalitiesInStudy" else keyword: None}
+    archive.store(made(sample("CT_small.dcm"), AccessionNumber="1", StudyDescription="full"))
+    archive.store(made(sample("CT_small.dcm"), **({"AccessionNumber": "1", "StudyDescription": "empty"} | empty)))
+    archive.index()
+    found = page(archive, "study", ("emptyvaluematching", "true"), (keyword, '""'))
+    assert values(found, "00081030") == ["empty"]

@@ -7,6 +7,7 @@ import pytest
 
 from pacs.dicom.attributes import Level, by_name
 from pacs.dicom.text import fold_name
+from pacs.dicomweb.matching import like_pattern
 from pacs.dicomweb.query import DEFAULT_LIMIT, MAX_LIMIT, Filter, Query, parse_query
 from pacs.errors import BadRequest
 
@@ -31,9 +32,9 @@ def like(pattern: str, text: str) -> bool:
 def matches(query_string: str, stored: str) -> bool:
     """Whether the filter on a name or a text finds what the index holds."""
     found = only(query_string)
-    results = [like(str(value), stored) for value in found.values]
     if found.kind == "words":
-        return all(results)
+        return all(like(f"%{like_pattern(str(word))}%", stored) for word in found.values)
+    results = [like(str(value), stored) for value in found.values]
     return any(results) if found.kind == "wildcard" else stored in found.values
 
 
@@ -53,7 +54,7 @@ def test_ohif_study_list() -> None:
         "&00100020=%2A12%2A&StudyDate=20240101-20241231&ModalitiesInStudy=CT,MR"
     )
     assert {each.attribute.keyword: (each.kind, each.values) for each in query.filters} == {
-        "PatientName": ("words", ("%yilmaz%", "%su%")),
+        "PatientName": ("words", ("yilmaz", "su")),
         "PatientID": ("wildcard", ("%12%",)),
         "StudyDate": ("range", ("20240101", "20241231")),
         "ModalitiesInStudy": ("list", ("CT", "MR")),
@@ -244,9 +245,46 @@ def test_legal_attributes_that_cannot_be_matched_are_told_and_ignored() -> None:
     assert "70" not in warning
 
 
-def test_matching_behaviours_of_the_standard_that_are_not_there_are_told() -> None:
-    assert "emptyvaluematching" in parse("emptyvaluematching=true").warnings[0]
-    assert parse("emptyvaluematching=false&multiplevaluematching=true&accept=application/json").warnings == ()
+def test_empty_values_are_matched_when_asked_for() -> None:
+    found = only('emptyvaluematching=true&AccessionNumber=""')
+    assert (found.kind, found.values) == ("empty", ())
+    assert only('emptyvaluematching=true&StudyDate=""').kind == "empty"
+    assert only('AccessionNumber=""').values == ('""',)
+    assert parse("emptyvaluematching=true&multiplevaluematching=true&accept=application/json").warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("query_string", "values"),
+    [
+        ("20240101-20240103&StudyTime=1000-12", ("20240101", "100000.000000", "20240103", "125959.999999")),
+        ("20240101-&StudyTime=1000-", ("20240101", "100000.000000", "", "")),
+        ("-20240103&StudyTime=-12", ("", "", "20240103", "125959.999999")),
+    ],
+)
+def test_a_date_and_a_time_that_are_ranges_of_one_form_are_moments(query_string: str, values: tuple[str, ...]) -> None:
+    found = only(f"StudyDate={query_string}")
+    assert (found.kind, found.values) == ("moments", values)
+    assert (found.attribute, found.time) == (by_name()["StudyDate"], by_name()["StudyTime"])
+
+
+@pytest.mark.parametrize(
+    "query_string",
+    [
+        "StudyDate=20240101-20240103&StudyTime=10",
+        "StudyDate=20240101-&StudyTime=-10",
+        "StudyDate=20240101-20240103&StudyTime=10-",
+        "StudyDate=20240101&StudyTime=10-11",
+        "StudyDate=20240101,20240102&StudyTime=10-11",
+        "StudyDate=20240101-20240103&SeriesTime=10-11",
+    ],
+)
+def test_other_dates_and_times_are_matched_by_themselves(query_string: str) -> None:
+    assert len(parse(query_string).filters) == 2
+
+
+def test_over_dimse_dates_and_times_are_apart() -> None:
+    pairs = [("StudyDate", "20240101-20240103"), ("StudyTime", "10-11")]
+    assert [each.kind for each in parse_query("study", pairs, {}, combined=False).filters] == ["range", "range"]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from pacs.dicom.attributes import ATTRIBUTES, Attribute
 from pacs.dicom.text import fold, fold_name
+from pacs.dicomweb.matching import like_pattern
 from pacs.dicomweb.query import parse_query
 from pacs.errors import BadRequest
 
@@ -27,9 +28,8 @@ def found(keyword: str, value: str, stored: str, *, fuzzy: bool = False) -> bool
     """Whether a query finds an instance whose attribute the index holds as `stored`."""
     query = parse_query("study", [(keyword, value), ("fuzzymatching", str(fuzzy).lower())], {})
     for each in query.filters:
-        results = [
-            like(str(one), stored) if each.kind in ("wildcard", "words") else one == stored for one in each.values
-        ]
+        patterns = [f"%{like_pattern(str(one))}%" if each.kind == "words" else str(one) for one in each.values]
+        results = [like(one, stored) if each.kind in ("wildcard", "words") else one == stored for one in patterns]
         if not (all(results) if each.kind == "words" else any(results)):
             return False
     return True

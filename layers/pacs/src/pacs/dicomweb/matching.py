@@ -14,8 +14,9 @@ from pacs.dicom.uids import is_uid
 from pacs.errors import BadRequest
 
 Given = Sequence[tuple[str, str]]  # parameter name and value, of one attribute
-Kind = Literal["exact", "list", "wildcard", "words", "range"]
+Kind = Literal["exact", "list", "wildcard", "words", "range", "moments", "empty"]
 
+NO_VALUE = '""'  # Source: PS3.4 §C.2.2.2.7
 MAX_CHARACTERS = 256
 MAX_WILDCARDS = 16
 CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
@@ -29,8 +30,11 @@ class Filter:
     """One condition on one attribute.
 
     exact     its value is the one of `values`          list   its value is one of them
-    wildcard  it is LIKE any of these patterns          words  it is LIKE every one of these patterns
+    wildcard  it is LIKE any of these patterns          words  it holds each of these words, or one much like it
     range     `values` are the first and the last that match; an empty one is open
+    moments   with `time`, which is its time of day, it is one moment; `values` are first date and time, last date and
+              time; an empty pair is open
+    empty     it has no value; `values` are none
 
     Patterns are PostgreSQL's, with backslash as escape. Integers are int, all others text: dates YYYYMMDD, times
     HHMMSS.FFFFFF, texts folded, names folded with their components parted by spaces, codes in capitals.
@@ -39,18 +43,22 @@ class Filter:
     attribute: Attribute
     kind: Kind
     values: tuple[str | int, ...]
+    time: Attribute | None = None
 
 
-def make_filter(attribute: Attribute, given: Given, *, fuzzy: bool) -> Filter | None:
+def make_filter(attribute: Attribute, given: Given, *, fuzzy: bool, empty: bool = False) -> Filter | None:
     """The filter that a key's values make together; None when they match everything.
 
-    Several values are joined by OR. `fuzzy` concerns names alone. Raises BadRequest, whose field is the parameter.
+    Several values are joined by OR. `fuzzy` concerns names alone. `empty`: two quotation marks ask for what has no
+    value. Raises BadRequest, whose field is the parameter.
     """
     for name, value in given:
         if CONTROL.search(value):
             raise BadRequest("the value holds control characters", field=name)
     if any(value.strip() in ("", "*") for _, value in given):
         return None
+    if empty and all(value.strip() == NO_VALUE for _, value in given):
+        return Filter(attribute, "empty", ())
     if attribute.matching == "uid":
         return alternatives(attribute, uid_values(given))
     if attribute.matching == "integer":
@@ -107,6 +115,17 @@ def moment_filter(attribute: Attribute, given: Given) -> Filter:
     return Filter(attribute, "list", tuple(first for first, _ in ranges))
 
 
+def combine(date: Filter, time: Filter) -> Filter | None:
+    """A date and its time of day as one moment, when both are ranges of the same form; None when they are not.
+
+    Source: PS3.4 §C.2.2.2.5
+    """
+    if date.kind != "range" or time.kind != "range" or [*map(bool, date.values)] != [*map(bool, time.values)]:
+        return None
+    bounds = zip(date.values, time.values, strict=True)
+    return Filter(date.attribute, "moments", tuple(value for pair in bounds for value in pair), time.attribute)
+
+
 def moment_range(name: str, value: str, bounds: Callable[[str, str], tuple[str, str]]) -> tuple[str, str]:
     """The first and the last moment of a value; an empty one is open."""
     begin, hyphen, end = (part.strip() for part in value.partition("-"))
@@ -145,12 +164,12 @@ def text_filter(attribute: Attribute, given: Given, normalise: Callable[[str], s
 def name_filter(attribute: Attribute, given: Given, *, fuzzy: bool) -> Filter | None:
     """A person's name: whole components, in their order, anywhere in the name.
 
-    Fuzzy: every word is a part of the name, wherever. Several names at once are never fuzzy.
+    Fuzzy: every word, or one much like it, is a part of the name, wherever. Several names at once are never fuzzy.
     Source: PS3.4 §C.2.2.2.1.1
     """
     names = [re.sub(r"\*+", "*", fold_name(bounded(*each))) for each in given]
     if fuzzy and len(names) == 1:
-        words = tuple(f"%{like_pattern(word)}%" for word in names[0].replace("*", " ").split())
+        words = tuple(names[0].replace("*", " ").split())
         return Filter(attribute, "words", words) if words else None
     patterns = [name_patterns(each) for each in names]
     if not all(patterns):

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Literal
 
 from pacs.dicom.attributes import ATTRIBUTES, Attribute, Level, by_name
-from pacs.dicomweb.matching import Filter, make_filter, uid_values
+from pacs.dicomweb.matching import Filter, combine, make_filter, uid_values
 from pacs.errors import BadRequest
 
 __all__ = ["DEFAULT_LIMIT", "MAX_LIMIT", "Filter", "Query", "parse_query"]
@@ -27,8 +27,12 @@ MAX_ORDER = 8
 TAG = re.compile(r"[0-9A-Fa-f]{8}")
 # Said of every answer: character set, where and how it is retrieved.
 ANSWERED = frozenset(("00080005", "00080056", "00081190", "00083002"))
-NO_EMPTY_VALUE_MATCHING = (
-    "The emptyvaluematching parameter is not supported. Empty Value Matching has not been performed."
+# Dates and the times of day that make moments of them.
+MOMENTS = (
+    ("StudyDate", "StudyTime"),
+    ("SeriesDate", "SeriesTime"),
+    ("ContentDate", "ContentTime"),
+    ("PerformedProcedureStepStartDate", "PerformedProcedureStepStartTime"),
 )
 
 
@@ -78,9 +82,13 @@ class Parameters:
     ignored: list[str] = field(default_factory=list)
 
 
-def parse_query(level: Level, pairs: Sequence[tuple[str, str]], fixed: Mapping[str, str]) -> Query:
+def parse_query(
+    level: Level, pairs: Sequence[tuple[str, str]], fixed: Mapping[str, str], *, combined: bool = True
+) -> Query:
     """A search at a level out of decoded query pairs and the UIDs (by keyword) that the path fixes.
 
+    Ranges of a date and of its time are those of one moment, unless not `combined`: over DIMSE that is negotiated.
+    Several values of a key are alternatives, whether multiplevaluematching says so or not.
     Raises BadRequest, whose field is the parameter, for a value that cannot be meant.
 
     Source: PS3.18 §10.6.1.2
@@ -88,21 +96,34 @@ def parse_query(level: Level, pairs: Sequence[tuple[str, str]], fixed: Mapping[s
     parameters = sort_out(pairs)
     switches = {name: switch(parameters, name) for name in SWITCHES}
     fuzzy = switches["fuzzymatching"]
-    filters = [fixed_filter(keyword, uid) for keyword, uid in fixed.items()]
-    for attribute, values in parameters.keys.items():
-        made = make_filter(attribute, values, fuzzy=fuzzy)
-        filters += [made] if made else []
+    fixed_filters = [fixed_filter(keyword, uid) for keyword, uid in fixed.items()]
+    filters = key_filters(parameters, fuzzy=fuzzy, empty=switches["emptyvaluematching"], combined=combined)
     return Query(
         level=level,
-        filters=tuple(filters),
+        filters=(*fixed_filters, *filters),
         include=included(parameters),
         limit=min(whole_number(parameters, "limit", DEFAULT_LIMIT), MAX_LIMIT),
         offset=whole_number(parameters, "offset", 0),
         order=ordered(parameters, level),
         fuzzymatching=fuzzy,
         fixed_levels=frozenset(by_name()[keyword].level for keyword in fixed),
-        warnings=tuple(warnings(parameters, switches)),
+        warnings=tuple(warnings(parameters)),
     )
+
+
+def key_filters(parameters: Parameters, *, fuzzy: bool, empty: bool, combined: bool) -> list[Filter]:
+    """What the keys filter by; a date and a time that are ranges of one form together when `combined`."""
+    made = {
+        attribute.keyword: found
+        for attribute, values in parameters.keys.items()
+        if (found := make_filter(attribute, values, fuzzy=fuzzy, empty=empty))
+    }
+    for date, time in MOMENTS if combined else ():
+        hyphens = all("-" in value for _, value in parameters.keys.get(by_name()[time], []))
+        if date in made and time in made and hyphens and (moment := combine(made[date], made[time])):
+            made[date] = moment
+            del made[time]
+    return list(made.values())
 
 
 @lru_cache(maxsize=1)
@@ -202,11 +223,8 @@ def fixed_filter(keyword: str, uid: str) -> Filter:
     return Filter(attribute, "exact", values)
 
 
-def warnings(parameters: Parameters, switches: Mapping[str, bool]) -> list[str]:
-    texts = []
-    if parameters.ignored:
-        names = ", ".join(parameters.ignored)
-        texts.append(f"The following attributes are not supported for matching and were ignored: {names}.")
-    if switches["emptyvaluematching"]:
-        texts.append(NO_EMPTY_VALUE_MATCHING)
-    return texts
+def warnings(parameters: Parameters) -> list[str]:
+    if not parameters.ignored:
+        return []
+    names = ", ".join(parameters.ignored)
+    return [f"The following attributes are not supported for matching and were ignored: {names}."]
