@@ -14,7 +14,7 @@ from constructs import Construct
 from infra.settings import Stage
 from infra.stacks.data import Data
 from infra.stacks.functions import environment
-from infra.stacks.grants import BUCKET_ACTIONS, allow, use_key
+from infra.stacks.grants import BUCKET_ACTIONS, DATABASE_ACTIONS, READ_SECRET, allow, use_key
 from infra.stacks.log_groups import retained_log_group
 
 TLS_PORT = 2762  # PS3.15 §B.12: dicom-tls
@@ -124,6 +124,9 @@ class Ingest(Stack):
             allow(("s3:GetObject",), exchange.arn_for_objects("config/modalities.json")),
             allow(("s3:PutObject",), exchange.arn_for_objects("associations/*")),
             allow(BUCKET_ACTIONS[:1], originals.bucket_arn, exchange.bucket_arn),
+            # C-FIND asks the index.
+            allow(DATABASE_ACTIONS, self.data.database.cluster_arn),
+            allow(READ_SECRET, self.data.database_secret_arn),
             use_key(self.data),
         ]
 
