@@ -262,7 +262,7 @@ def reindex(
     since = home.services.clock.now()
     document: dict[str, Any] = rebuild(home.services, home.system_scope().organization_id, study)
     settle(home, since, as_json, document)
-    document["failed"] = len(failed_since(home, since))
+    document["failed"] = len({key for _, key in failed_since(home, since) if not study or study in key.split("/")})
     show(document) if as_json else views.print_reindex(out, document)
     raise typer.Exit(INTERRUPTED if document["interrupted"] else 0)
 

@@ -13,10 +13,12 @@ from functions.catalogue import FUNCTIONS
 from infra.local.running import Home
 from pacs.archive.failures import count_failures, list_failures
 from pacs.archive.rebuilding import named_keys, retry_failures
+from pacs.bootstrap import local_queue
 from pacs.errors import Unavailable
 from pacs.ports import DeadLetter, QueueDepth
 
 QUEUES = tuple(source.queue for function in FUNCTIONS for source in function.sources)
+INDEX = "index"
 DEAD_LETTERS_MAX = FAILURES_MAX = 100_000
 LOOK_S = 0.2
 COUNTS = text(
@@ -55,18 +57,17 @@ def failures_document(home: Home) -> dict[str, Any]:
     return {
         "failures": list_failures(home.services.database, home.system_scope()),
         "failures_total": sum(count_failures(home.services.database).values()),
-        "dead_letters": [vars(each) | {"objects": named_keys(each)} for each in letters],
+        "dead_letters": [vars(each) | {"objects": named_keys(each.body)} for each in letters],
     }
 
 
 def retry_all(home: Home) -> int:
     """Put everything that failed or was given up back to work; returns how many originals or messages that are."""
-    letters = dead_letters(home)
     failures = list_failures(home.services.database, home.system_scope(), limit=FAILURES_MAX)
-    retry_failures(home.services, failures, letters)
-    for queue in QUEUES:
-        home.services.queue.redrive(queue)
-    named = {key for each in letters for key in named_keys(each) or [each.message_id]}
+    queues = local_queue(home.services.settings)
+    messages = {queue: queues.restart(queue) for queue in QUEUES}
+    retry_failures(home.services, failures, messages[INDEX])
+    named = {key for bodies in messages.values() for body in bodies for key in named_keys(body) or [body]}
     return len(named | {each["object_key"] for each in failures})
 
 

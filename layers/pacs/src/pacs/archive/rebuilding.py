@@ -10,7 +10,7 @@ from pacs.archive.deleting import delete_rows
 from pacs.archive.failures import Stage, clear_failures
 from pacs.archive.reconciling import PAGE, compare, original_keys, reindex_originals, request_indexing
 from pacs.errors import NotFound, ObjectNotFound
-from pacs.ports import DeadLetter, Services
+from pacs.ports import Services
 
 
 def rebuild(services: Services, organization_id: str, study: str = "") -> dict[str, int]:
@@ -52,11 +52,11 @@ def is_stored(services: Services, object_key: str) -> bool:
     return True
 
 
-def retry_failures(services: Services, failures: Sequence[Mapping[str, Any]], dead: Sequence[DeadLetter]) -> int:
+def retry_failures(services: Services, failures: Sequence[Mapping[str, Any]], messages: Sequence[str]) -> int:
     """Forget these failures and index their originals again; returns how many originals.
 
-    What has a dead letter is left to that being put back to work, or there would soon be two of it. A failure of
-    an original that is gone is forgotten, unless it is that the index still has it: that one stays.
+    Those that one of the index queue's messages (their bodies) is about are left to it. A failure of an original that
+    is gone is forgotten, unless it is that the index still has it: that one stays.
     """
     forgotten: dict[Stage, set[str]] = defaultdict(set)
     again: set[str] = set()
@@ -69,12 +69,12 @@ def retry_failures(services: Services, failures: Sequence[Mapping[str, Any]], de
             again.add(key)
     for stage, keys in forgotten.items():
         clear_failures(services.database, stage, keys)
-    return request_indexing(services, sorted(again.difference(*map(named_keys, dead))))
+    return request_indexing(services, sorted(again.difference(*map(named_keys, messages))))
 
 
-def named_keys(letter: DeadLetter) -> list[str]:
-    """The originals that a message of the archive's queues is about."""
-    body = json.loads(letter.body)
+def named_keys(message: str) -> list[str]:
+    """The originals that a message (its body) of the archive's queues is about."""
+    body = json.loads(message)
     if "FilePath" in body:
         return [body["FilePath"]]
     return [unquote_plus(record["s3"]["object"]["key"]) for record in body.get("Records", ())]

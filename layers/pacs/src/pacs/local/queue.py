@@ -87,6 +87,21 @@ with back as (
 select count(*), pg_notify('machine.' || %(queue)s, '') from back
 """
 
+# Of several that say the same one stays. One that a consumer is just at work on comes back, too: from outside it
+# looks like one that waits to be tried again.
+RESTART = """
+with failing as (
+    select id, row_number() over (partition by body order by id) as place from machine.message
+    where queue = %(queue)s and (dead_at is not null or (receive_count > 0 and visible_at > now()))
+), dropped as (
+    delete from machine.message where id in (select id from failing where place > 1)
+), back as (
+    update machine.message set dead_at = null, receive_count = 0, visible_at = now()
+    where id in (select id from failing where place = 1) returning body
+)
+select coalesce(array_agg(body), '{}'), pg_notify('machine.' || %(queue)s, '') from back
+"""
+
 DEPTH = """
 select count(*) filter (where dead_at is null and not (receive_count > 0 and visible_at > now())),
        count(*) filter (where dead_at is null and receive_count > 0 and visible_at > now()),
@@ -184,6 +199,10 @@ class QueueTables:
         For a consumer that is its queue's only one, before it receives: nobody else can be at work on them.
         """
         return int(self._rows(RECOVER, queue=queue)[0][0])
+
+    def restart(self, queue: str) -> list[str]:
+        """Let everything that failed be tried again at once as if it were new, dead letters too; their bodies."""
+        return list(self._rows(RESTART, queue=queue)[0][0])
 
     def close(self) -> None:
         with self._lock:
