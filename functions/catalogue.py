@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Layer = Literal["pacs", "codecs"]
-Access = Literal["read", "write", "delete", "send", "use"]
+# On originals, `delete` keeps the older versions; `purge` removes those.
+Access = Literal["read", "write", "delete", "purge", "send", "use"]
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,11 @@ READ_ARCHIVE = (
 )
 
 
+def delete_routes(path: str) -> tuple[Route, ...]:
+    """Deleting, and bringing back."""
+    return (Route("DELETE", path), Route("POST", path + "/undelete"))
+
+
 def retrieve_routes(path: str) -> tuple[Route, ...]:
     """GET, and HEAD for those who ask first."""
     return (Route("GET", path), Route("HEAD", path))
@@ -121,8 +127,12 @@ FUNCTIONS = (
             *retrieve_routes(INSTANCE + "/bulkdata/{path+}"),
             Route("GET", "/dicomweb/series"),
             Route("GET", "/dicomweb/instances"),
+            *delete_routes(STUDY),
+            *delete_routes(SERIES),
+            *delete_routes(INSTANCE),
         ),
-        grants=(*READ_ARCHIVE, Grant("store:originals", ("write",))),
+        # Bringing back a deleted instance ends with its being indexed.
+        grants=(*READ_ARCHIVE, Grant("store:originals", ("write", "delete")), Grant("queue:index", ("send",))),
         layers=("pacs", "codecs"),
         memory_mib=1769,
     ),
@@ -196,11 +206,14 @@ FUNCTIONS = (
     ),
     Function(
         "crons",
-        "What happens by the clock: the nightly reconciliation of store and index.",
-        schedules=(Schedule("reconcile", "30 0 * * *", "reconcile", after_boot=True),),
+        "What happens by the clock: store and index are reconciled, what was deleted long ago is removed.",
+        schedules=(
+            Schedule("reconcile", "30 0 * * *", "reconcile", after_boot=True),
+            Schedule("purge", "30 1 * * *", "purge"),
+        ),
         grants=(
             Grant("database", ("use",)),
-            Grant("store:originals", ("read",)),
+            Grant("store:originals", ("read", "purge")),
             Grant("queue:index", ("send",)),
         ),
         memory_mib=1024,

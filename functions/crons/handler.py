@@ -3,14 +3,18 @@
 from typing import Any
 
 from pacs.archive.reconciling import reconcile
+from pacs.archive.trash import purge_deleted
 from pacs.bootstrap import services
 from pacs.entry.observability import logger
+
+TASKS = {"reconcile": reconcile, "purge": purge_deleted}
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     """Run the task that the event names; returns its counts."""
-    if event["task"] != "reconcile":
+    task = TASKS.get(event["task"])
+    if task is None:
         raise ValueError(f"no such task: {event['task']}")
-    report = reconcile(services())
-    logger().info("reconciled", extra=report)
+    report = task(services())
+    logger().info("done", extra={"task": event["task"], **report})
     return report

@@ -1,8 +1,9 @@
-"""All routes of DICOMweb: search (QIDO-RS), retrieve (WADO-RS), store (STOW-RS). Source: PS3.18 §10."""
+"""All routes of DICOMweb: search (QIDO-RS), retrieve (WADO-RS), store (STOW-RS), delete. Source: PS3.18 §10."""
 
 from fastapi import APIRouter
 
-from functions.dicomweb import retrieving, searching, storing
+from functions.dicomweb import deleting, retrieving, searching, storing
 
 router = APIRouter()
-router.routes += [*searching.router.routes, *storing.router.routes, *retrieving.router.routes]
+for part in (searching, storing, retrieving, deleting):
+    router.routes += part.router.routes

@@ -16,6 +16,7 @@ STORE_ACTIONS: dict[Access, tuple[str, ...]] = {
     "read": ("s3:GetObject", "s3:GetObjectVersion"),
     "write": ("s3:PutObject", "s3:AbortMultipartUpload"),
     "delete": ("s3:DeleteObject",),
+    "purge": ("s3:DeleteObjectVersion",),
 }
 BUCKET_ACTIONS = ("s3:ListBucket", "s3:ListBucketVersions")
 DATABASE_ACTIONS = (

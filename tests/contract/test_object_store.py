@@ -161,6 +161,53 @@ def test_an_original_that_was_deleted_can_be_created_again(store: ObjectStore, f
     assert store_original(store, folder + "a.dcm", b"one") == "created"
 
 
+def test_the_start_of_an_object_comes_with_what_is_known_of_it(store: ObjectStore, folder: str) -> None:
+    for body in (b"", b"01234", b"0123456789"):
+        store.put(folder + "a", body, content_type="text/plain", metadata={"name": "ç"})
+        assert store.read_start(folder + "a", 5) == (store.head(folder + "a"), body[:5])
+    with pytest.raises(ObjectNotFound):
+        store.read_start(folder + "missing", 5)
+
+
+def test_a_retired_original_is_away_and_comes_back_as_it_was(store: ObjectStore, folder: str) -> None:
+    key = folder + "1.2.3.dcm"
+    for data in (b"one", b"two"):
+        store_original(store, key, data)
+    before = store.head(key)
+    store.retire([key, folder + "never.dcm"])
+    store.retire([key])
+    assert list(store.scan(folder)) == []
+    assert [each.metadata["sha256"] for each in store.versions(key)] == [sha256(b"two"), sha256(b"one")]
+    store.restore(key)
+    store.restore(key)
+    info, body = store.get(key)
+    assert body == b"two"
+    assert (info.metadata, info.content_type) == (before.metadata, before.content_type)
+    store.retire([key])
+    assert store_original(store, key, b"two") == "created"
+    store.restore(key)
+    assert store.get(key)[1] == b"two"
+
+
+def test_a_purged_original_is_gone_with_all_its_versions(store: ObjectStore, folder: str) -> None:
+    key, other = folder + "1.2.3.dcm", folder + "1.2.3.dcm.dcm"
+    for data in (b"one", b"two"):
+        store_original(store, key, data)
+    store_original(store, other, b"other")
+    assert not store.purge(key)  # it is current
+    store.retire([key])
+    store_original(store, key, b"again")
+    assert not store.purge(key)
+    assert store.get(key)[1] == b"again"
+    store.retire([key])
+    assert store.purge(key)
+    assert store.purge(key)
+    assert store.versions(key) == []
+    with pytest.raises(ObjectNotFound):
+        store.restore(key)
+    assert store.get(other)[1] == b"other"
+
+
 def test_scan_and_delete_prefix(store: ObjectStore, folder: str) -> None:
     keys = ["a-b", "a.b", "a/b", "a/c/d", "ab", "b", "ç", "z/z"]
     for key in reversed(keys):
@@ -192,6 +239,10 @@ def test_keys_that_no_store_should_hold(store: ObjectStore, key: str) -> None:
         lambda: store.read(key, 0, 1),
         lambda: store.head(key),
         lambda: store.delete(key),
+        lambda: store.read_start(key, 1),
+        lambda: store.retire([key]),
+        lambda: store.restore(key),
+        lambda: store.purge(key),
         lambda: store.versions(key),
         lambda: store.presign_get(key, expires_s=60, content_type="text/plain"),
     ]

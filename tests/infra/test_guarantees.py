@@ -280,7 +280,12 @@ def test_no_policy_allows_more_than_it_names(synthesized: Any) -> None:
     ("name", "allowed", "denied"),
     [
         ("authorizer", {"secretsmanager:GetSecretValue"}, {"s3:GetObject", "rds-data:ExecuteStatement"}),
-        ("crons", {"sqs:SendMessage", "s3:GetObject"}, {"s3:PutObject", "s3:DeleteObject", "sns:Publish"}),
+        (
+            "crons",
+            {"sqs:SendMessage", "s3:GetObject", "s3:DeleteObjectVersion"},
+            {"s3:PutObject", "s3:DeleteObject", "sns:Publish"},
+        ),
+        ("dicomweb", {"s3:PutObject", "s3:DeleteObject"}, {"s3:DeleteObjectVersion", "sns:Publish"}),
         ("indexer", {"sns:Publish", "s3:PutObject"}, {"sqs:SendMessage"}),
         ("portal", {"rds-data:ExecuteStatement"}, {"s3:GetObject", "s3:PutObject", "sqs:SendMessage"}),
         ("migrate", {"rds-data:ExecuteStatement"}, {"s3:GetObject", "secretsmanager:PutSecretValue"}),

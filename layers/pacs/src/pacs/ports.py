@@ -59,6 +59,9 @@ class ObjectStore(Protocol):
     def read(self, key: str, offset: int, length: int) -> bytes:
         """At most `length` bytes from `offset`; fewer at the end of the object, none past it."""
 
+    def read_start(self, key: str, length: int) -> tuple[ObjectInfo, bytes]:
+        """What is known of an object, with its first `length` (at least 1) bytes, in one request."""
+
     def head(self, key: str) -> ObjectInfo: ...
 
     def delete(self, key: str) -> None:
@@ -72,6 +75,15 @@ class ObjectStore(Protocol):
 
     def versions(self, key: str) -> list[ObjectInfo]:
         """Every kept version of a key, newest (current) first."""
+
+    def retire(self, keys: Sequence[str]) -> None:
+        """Make the current version of each original an older one, so that none is current; done already: no error."""
+
+    def restore(self, key: str) -> None:
+        """Make the newest kept version of a key current again, unless one is. Raises ObjectNotFound: none is kept."""
+
+    def purge(self, key: str) -> bool:
+        """Remove every version of a key for good, unless one is current; returns whether nothing is left of it."""
 
     def presign_get(self, key: str, *, expires_s: int, content_type: str) -> str:
         """A URL that answers GET with the object's bytes and this content type until it expires."""

@@ -47,6 +47,9 @@ class Settings:
     prepare_frames_max: int = variable(
         64, "Instances with at most this many frames get them made on arrival.", unit="frames"
     )
+    delete_retention_days: int = variable(
+        30, "What was deleted can be brought back for so long; then its originals are removed for good.", unit="days"
+    )
     public_ohif_url: str = variable("", "A public OHIF to launch instead of our own; empty (the default): our own.")
 
     @property

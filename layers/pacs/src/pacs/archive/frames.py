@@ -105,11 +105,15 @@ def make_frame(services: Services, instance: Instance, reader: FrameReader, fram
     except ObjectNotFound:
         body, content_type = wrapped(reader.sendable(frame_number))
     services.derived.put(key, body, content_type=content_type)
-    # An instance replaced meanwhile must not leave the frame of its older version behind.
+    # An instance replaced or deleted meanwhile must not leave a frame of it behind.
     path = instance.path
-    now = find_instance(
-        services.database, Scope(path.organization_id, "system"), Level(path.study, path.series, path.instance)
-    )
+    try:
+        now = find_instance(
+            services.database, Scope(path.organization_id, "system"), Level(path.study, path.series, path.instance)
+        )
+    except NotFound:
+        services.derived.delete(key)
+        raise
     if now.sha256 != instance.sha256:
         services.derived.delete(key)
     return body, content_type

@@ -60,6 +60,11 @@ def metadata_part(organization_id: str, study: str, series: str, digest: str) ->
     return f"metadata/{organization_id}/{study}/{series}/{digest}.json.gz"
 
 
+def metadata_parts(organization_id: str, study: str, series: str) -> str:
+    """Under which all such parts of a series lie."""
+    return f"metadata/{organization_id}/{study}/{series}/"
+
+
 def derived_prefixes(organization_id: str, study: str, series: str) -> tuple[str, ...]:
     """Under which everything lies that was made of a series' instances one by one."""
     return tuple(f"{kind}/{organization_id}/{study}/{series}/" for kind in ("frames", "thumbnails", "video"))

@@ -5,7 +5,7 @@ New objects of the originals raise an event from S3 itself.
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -20,6 +20,7 @@ from pacs.ports import ObjectInfo, Outcome
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CopySourceTypeDef
 
 ONE_PUT_MAX_BYTES = 64 << 20
 PART_BYTES = 16 << 20
@@ -90,6 +91,18 @@ class S3Store:
                     return b""
                 raise
 
+    def read_start(self, key: str, length: int) -> tuple[ObjectInfo, bytes]:
+        check_key(key)
+        with translated_s3():
+            try:
+                answer = self._client.get_object(Bucket=self._bucket, Key=key, Range=f"bytes=0-{length - 1}")
+            except ClientError as error:
+                if error_code(error) == "InvalidRange":  # an empty object has no first byte
+                    return self.head(key), b""
+                raise
+            size_bytes = int(answer["ContentRange"].rpartition("/")[2])
+            return describe(key, {**answer, "ContentLength": size_bytes}), answer["Body"].read()
+
     def head(self, key: str) -> ObjectInfo:
         check_key(key)
         with translated_s3():
@@ -104,14 +117,7 @@ class S3Store:
         if not prefix:
             raise BadRequest("the prefix of what is deleted must not be empty", field="prefix")
         keys = [info.key for info in self.scan(prefix)]
-        for start in range(0, len(keys), DELETE_BATCH):
-            batch = keys[start : start + DELETE_BATCH]
-            with translated_s3():
-                answer = self._client.delete_objects(
-                    Bucket=self._bucket, Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True}
-                )
-            if errors := answer.get("Errors"):
-                raise StoreUnavailable(f"S3 did not delete {len(errors)} objects: {errors[0].get('Code')}")
+        self._delete_all([{"Key": key} for key in keys])
         return len(keys)
 
     def scan(self, prefix: str = "") -> Iterator[ObjectInfo]:
@@ -121,18 +127,67 @@ class S3Store:
     def versions(self, key: str) -> list[ObjectInfo]:
         check_key(key)
         found = []
+        kept, _ = self._kept(key)
         with translated_s3():
-            pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=key)
-            for version in (each for page in pages for each in page.get("Versions", []) if each["Key"] == key):
+            for version in kept:
                 answer = self._client.head_object(Bucket=self._bucket, Key=key, VersionId=version["VersionId"])
                 found.append(describe(key, answer))
         return found
+
+    def retire(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            check_key(key)
+        self._delete_all([{"Key": key} for key in keys])  # without a version: each gets a delete marker
+
+    def restore(self, key: str) -> None:
+        check_key(key)
+        kept, _ = self._kept(key)
+        if not kept:
+            raise ObjectNotFound("no version of this object is kept")
+        if kept[0]["IsLatest"]:
+            return
+        source: CopySourceTypeDef = {"Bucket": self._bucket, "Key": key, "VersionId": kept[0]["VersionId"]}
+        with translated_s3():
+            # A copy, for taking the delete marker away needs the right to take away versions, too.
+            info = self._client.head_object(Bucket=self._bucket, Key=key, VersionId=kept[0]["VersionId"])
+            arguments = {
+                "ContentType": info["ContentType"],
+                "Metadata": info["Metadata"],
+                "MetadataDirective": "REPLACE",
+                "StorageClass": "INTELLIGENT_TIERING",
+            }
+            self._client.copy(source, self._bucket, key, ExtraArgs=arguments)
+
+    def purge(self, key: str) -> bool:
+        check_key(key)
+        kept, markers = self._kept(key)
+        if kept and kept[0]["IsLatest"]:
+            return False
+        # What is written meanwhile is another version, and stays.
+        self._delete_all([{"Key": key, "VersionId": each["VersionId"]} for each in [*kept, *markers]])
+        return True
 
     def presign_get(self, key: str, *, expires_s: int, content_type: str) -> str:
         check_key(key)
         parameters = {"Bucket": self._bucket, "Key": key, "ResponseContentType": content_type}
         with translated_s3():
             return self._client.generate_presigned_url("get_object", Params=parameters, ExpiresIn=expires_s)
+
+    def _kept(self, key: str) -> tuple[list[Any], list[Any]]:
+        """The versions of a key, the newest first, and its delete markers."""
+        with translated_s3():
+            pages = list(self._client.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=key))
+        versions = [each for page in pages for each in page.get("Versions", []) if each["Key"] == key]
+        markers = [each for page in pages for each in page.get("DeleteMarkers", []) if each["Key"] == key]
+        return versions, markers
+
+    def _delete_all(self, objects: Sequence[Any]) -> None:
+        for start in range(0, len(objects), DELETE_BATCH):
+            batch = objects[start : start + DELETE_BATCH]
+            with translated_s3():
+                answer = self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": batch, "Quiet": True})
+            if errors := answer.get("Errors"):
+                raise StoreUnavailable(f"S3 did not delete {len(errors)} objects: {errors[0].get('Code')}")
 
     def _list(self, prefix: str) -> Iterator[ObjectInfo]:
         with translated_s3():

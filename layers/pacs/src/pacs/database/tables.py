@@ -192,3 +192,29 @@ failures = Table(
     since_now("last_at"),
     UniqueConstraint("stage", "object_key"),
 )
+
+# What somebody deleted: out of the index, its original kept as an older version until `delete_after`.
+deleted_instances = Table(
+    "deleted_instances",
+    metadata,
+    *key(4),
+    identifier("branch_id"),
+    words("object_key", nullable=False),
+    moment("deleted_at"),
+    moment("delete_after"),
+)
+
+# Who did what; a trigger refuses every change of what was written.
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    since_now("at"),
+    identifier("organization_id", nullable=False),
+    Column("member_id", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("source_ip", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    *(words(name) for name in KEYS[1:]),
+    Column("number_of_instances", Integer, nullable=False),
+)

@@ -10,55 +10,37 @@ the order of such changes, so a folder that another process has just made is on 
 An original whose event is in the journal is read-only; one that is not gets its event when it is sent again.
 """
 
-import errno
 import fcntl
 import hashlib
 import hmac
 import json
 import os
-import stat
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
 from pacs.errors import BadRequest, Forbidden, ObjectNotFound, PacsError, StoreUnavailable
 from pacs.local.events import StoreJournal, created_event
+from pacs.local.files import (
+    ATTRIBUTE,
+    Attributes,
+    colliding,
+    describe,
+    digest,
+    make_folder,
+    opened,
+    read_at,
+    unavailable,
+)
 from pacs.local.staging import Staged, is_marked, mark, sweep, sync_folder
-from pacs.objects import check_key, check_prefix, decode_metadata, encode_metadata
+from pacs.objects import check_key, check_prefix, encode_metadata
 from pacs.ports import ObjectInfo, Outcome
 
-ATTRIBUTE = "user.pacs"
 EVENT_SUFFIX = ".dcm"
 LOCKS = 256
 FOLDER_ATTEMPTS = 100  # a folder may vanish again under us when its last object is deleted
-
-
-@dataclass(frozen=True)
-class Attributes:
-    """What an object's extended attribute holds."""
-
-    etag: str
-    content_type: str
-    content_encoding: str
-    metadata: Mapping[str, str]  # encoded
-
-    def to_bytes(self) -> bytes:
-        return json.dumps(vars(self), separators=(",", ":")).encode()
-
-    @classmethod
-    def of(cls, fd: int) -> "Attributes":
-        """Those of an open file; one that came without (from a backup, say) has a type of no meaning."""
-        try:
-            return cls(**json.loads(os.getxattr(fd, ATTRIBUTE)))
-        except OSError as error:
-            if error.errno != errno.ENODATA:
-                raise
-            found = os.fstat(fd)
-            return cls(f"{found.st_size:x}-{found.st_mtime_ns:x}", ObjectInfo.content_type, "", {})
 
 
 class DirectoryStore:
@@ -133,6 +115,10 @@ class DirectoryStore:
         with unavailable(), self._found(key) as fd:
             return read_at(fd, offset, length)
 
+    def read_start(self, key: str, length: int) -> tuple[ObjectInfo, bytes]:
+        with unavailable(), self._found(key) as fd:
+            return describe(key, fd), read_at(fd, 0, length)
+
     def head(self, key: str) -> ObjectInfo:
         with unavailable(), self._found(key) as fd:
             return describe(key, fd)
@@ -159,8 +145,8 @@ class DirectoryStore:
     def versions(self, key: str) -> list[ObjectInfo]:
         check_key(key)
         found = {}
-        with unavailable(), suppress(FileNotFoundError, NotADirectoryError):
-            for path in sorted((self._versions / key).iterdir()):
+        with unavailable(), suppress(FileNotFoundError):
+            for path in self._kept(key):
                 with opened(path) as fd:
                     found[os.fstat(fd).st_ino] = describe(key, fd)
         with unavailable(), suppress(ObjectNotFound), self._found(key) as fd:
@@ -168,6 +154,34 @@ class DirectoryStore:
             found.pop(os.fstat(fd).st_ino, None)
             found[os.fstat(fd).st_ino] = describe(key, fd)
         return list(reversed(found.values()))
+
+    def retire(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            check_key(key)
+        for key in keys:
+            with unavailable(), self._locked(key):
+                if self._keep_version(key):
+                    self._remove(self._objects / key)
+
+    def restore(self, key: str) -> None:
+        check_key(key)
+        with unavailable(), self._locked(key):
+            if (self._objects / key).is_file():
+                return
+            kept = self._kept(key)
+            if not kept:
+                raise ObjectNotFound("no version of this object is kept")
+            with suppress(FileExistsError):  # received again in this moment
+                self._move(lambda name: os.link(kept[-1], name), self._objects / key, durable=True)
+
+    def purge(self, key: str) -> bool:
+        check_key(key)
+        with unavailable(), self._locked(key):
+            if (self._objects / key).is_file():
+                return False
+            for path in self._kept(key):
+                self._remove(path)
+            return True
 
     def presign_get(self, key: str, *, expires_s: int, content_type: str) -> str:
         check_key(key)
@@ -241,6 +255,13 @@ class DirectoryStore:
             self._move(staged.replace, target, durable=True)
             return "replaced" if kept else "created"
 
+    def _kept(self, key: str) -> list[Path]:
+        """The files of the older versions of a key, the newest last."""
+        try:
+            return sorted(path for path in (self._versions / key).iterdir() if path.is_file())
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
     def _keep_version(self, key: str) -> bool:
         """Give the current object, if there is one, a second name among the versions."""
         target = self._objects / key
@@ -279,7 +300,7 @@ class DirectoryStore:
         if self._durable:
             sync_folder(target.parent)
         for folder in target.parents:
-            if folder == self._objects:
+            if folder in (self._objects, self._versions):
                 break
             try:
                 folder.rmdir()
@@ -312,73 +333,3 @@ class DirectoryStore:
             else:
                 with suppress(ObjectNotFound):  # deleted since
                     yield self.head(folder + name)
-
-
-@contextmanager
-def unavailable() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StoreUnavailable(f"the object store does not answer: {error.strerror}") from error
-
-
-@contextmanager
-def colliding() -> Iterator[None]:
-    """Around moves to a name: of `a` and `a/b` only one can be an object here."""
-    try:
-        yield
-    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-        raise BadRequest("a part of the object's key is another object's key", field="key") from error
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[int]:
-    """An object's file, open for reading. Raises IsADirectoryError, which `os.open` does not."""
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        if stat.S_ISDIR(os.fstat(fd).st_mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        yield fd
-    finally:
-        os.close(fd)
-
-
-def describe(key: str, fd: int) -> ObjectInfo:
-    found = os.fstat(fd)
-    attributes = Attributes.of(fd)
-    return ObjectInfo(
-        key=key,
-        size_bytes=found.st_size,
-        etag=attributes.etag,
-        last_modified=datetime.fromtimestamp(found.st_mtime, UTC),
-        content_type=attributes.content_type,
-        content_encoding=attributes.content_encoding,
-        metadata=decode_metadata(attributes.metadata),
-    )
-
-
-def read_at(fd: int, offset: int, length: int) -> bytes:
-    """At most `length` bytes; one call of the kernel gives no more than 2 GB."""
-    end = min(offset + length, os.fstat(fd).st_size)
-    data = b""
-    while offset + len(data) < end and (more := os.pread(fd, end - offset - len(data), offset + len(data))):
-        data = data + more if data else more
-    return data
-
-
-def make_folder(folder: Path) -> list[Path]:
-    """Make a folder and what it stands in; returns the folders whose listings changed."""
-    try:
-        folder.mkdir()
-    except FileExistsError:
-        return []
-    except FileNotFoundError:
-        return make_folder(folder.parent) + make_folder(folder)
-    return [folder.parent]
-
-
-def digest(body: bytes | Path) -> str:
-    if isinstance(body, bytes):
-        return hashlib.sha256(body).hexdigest()
-    with body.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,5 +1,5 @@
 -- The rows of a batch with their types, one for each instance: of duplicates the one received last.
--- `place` is the position in the batch, from 1.
+-- `place` is the position in the batch, from 1. What was deleted since it was received is not among them.
 create function incoming_instances(batch jsonb) returns table (
   place bigint, organization_id uuid, branch_id uuid, received_at timestamptz, study_instance_uid text,
   series_instance_uid text, sop_instance_uid text, patient_key text, study jsonb, study_dicom jsonb,
@@ -18,6 +18,12 @@ create function incoming_instances(batch jsonb) returns table (
     series jsonb, series_dicom jsonb, instance jsonb, instance_dicom jsonb, patient_dicom jsonb, object_key text,
     size_bytes bigint, sha256 text, transfer_syntax_uid text, frames text, metadata_key text
   )) with ordinality as r
+  where not exists (
+    select from deleted_instances d
+    where (d.organization_id, d.study_instance_uid, d.series_instance_uid, d.sop_instance_uid)
+      = (r.organization_id, r.study_instance_uid, r.series_instance_uid, r.sop_instance_uid)
+      and d.deleted_at >= r.received_at
+  )
   order by r.organization_id, r.study_instance_uid collate "C", r.series_instance_uid collate "C",
     r.sop_instance_uid collate "C", r.received_at desc, r.ordinality desc
 $$;
@@ -191,6 +197,8 @@ $$;
 -- instance hold columns of their tables. One row comes back for each object, in its order; `changed` tells
 -- whether the index now says something else of that instance than before.
 --
+-- An instance that was deleted and is received again is no longer deleted.
+--
 -- Rows are locked in one order: patients, then studies, each by key. Whoever holds a study's row may write what
 -- hangs below it; so batches of one study come after one another, and no two wait for each other. Every
 -- statement of a volatile function sees all that was committed before it began; so the counts are right.
@@ -201,6 +209,9 @@ language plpgsql volatile as $$
 declare
   moment constant timestamptz = clock_timestamp();
 begin
+  delete from deleted_instances d using incoming_instances(batch) i
+  where (d.organization_id, d.study_instance_uid, d.series_instance_uid, d.sop_instance_uid)
+    = (i.organization_id, i.study_instance_uid, i.series_instance_uid, i.sop_instance_uid);
   perform upsert_patients(batch, moment);
   perform upsert_studies(batch, moment);
   perform upsert_series(batch, moment);

@@ -174,3 +174,42 @@ create table failures (
   last_at timestamptz not null default now(),
   unique (stage, object_key)
 );
+
+create table deleted_instances (
+  organization_id uuid not null,
+  study_instance_uid text collate "C" not null,
+  series_instance_uid text collate "C" not null,
+  sop_instance_uid text collate "C" not null,
+  branch_id uuid,
+  object_key text collate "C" not null,
+  deleted_at timestamptz not null,
+  delete_after timestamptz not null,
+  primary key (organization_id, study_instance_uid, series_instance_uid, sop_instance_uid)
+);
+
+create index deleted_instances_due on deleted_instances (delete_after);
+
+create table audit (
+  id bigint generated always as identity primary key,
+  at timestamptz not null default now(),
+  organization_id uuid not null,
+  member_id text not null,
+  role text not null,
+  source_ip text not null,
+  action text not null,
+  study_instance_uid text collate "C",
+  series_instance_uid text collate "C",
+  sop_instance_uid text collate "C",
+  number_of_instances integer not null
+);
+
+create index audit_newest on audit (organization_id, at desc);
+
+create function refuse_change() returns trigger language plpgsql as $$
+begin
+  raise exception 'the audit is only ever added to';
+end
+$$;
+
+create trigger audit_is_only_added_to before update or delete or truncate on audit
+  for each statement execute function refuse_change();
