@@ -4,17 +4,21 @@ Called by functions/frames on a miss, by the deriver beforehand, and by renderin
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pacs.archive.lookup import Instance, Level, find_instance
 from pacs.archive.source import StoreSource
 from pacs.dicom.frames import FrameTable
 from pacs.dicom.header import Header, inflate, read_header
 from pacs.dicom.source import ByteSource, BytesSource
-from pacs.dicom.transcode import needs_transcoding, to_explicit_little_endian
+from pacs.dicom.transcode import decode_frame, encode_frame, needs_transcoding, to_explicit_little_endian
 from pacs.dicomweb.multipart import wrap_single
 from pacs.errors import BadRequest, NotFound, ObjectNotFound
 from pacs.people.scope import Scope
 from pacs.ports import Services
+
+if TYPE_CHECKING:
+    from pacs.dicom.transcode import Pixels
 
 EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 DEFLATED = "1.2.840.10008.1.2.1.99"
@@ -64,10 +68,11 @@ class FrameReader:
         if not 1 <= frame_number <= self.number_of_frames:
             raise NotFound("no such frame", field="frames")
         offset, length = self._table.range_of(frame_number)
-        return self._table.frame_bytes(self._range(offset, length), frame_number)
+        return self._table.frame_bytes(self.read(offset, length), frame_number)
 
-    def _range(self, offset: int, length: int) -> bytes:
-        if self._table.kind == "inflated":
+    def read(self, offset: int, length: int) -> bytes:
+        """At most `length` bytes of the original, of a deflated one as if it had been stored inflated."""
+        if self._instance.transfer_syntax_uid == DEFLATED:
             if self._inflated is None:
                 original = self._original or self._services.originals.get(self._instance.object_key)[1]
                 self._inflated = inflate(original, limit_bytes=INFLATED_LIMIT)
@@ -89,6 +94,18 @@ class FrameReader:
         syntax = self._instance.transfer_syntax_uid
         body, _changed = to_explicit_little_endian(self.stored(frame_number), self.header.dataset, syntax)
         return Frame(body, EXPLICIT_LITTLE_ENDIAN)
+
+    def pixels(self, frame_number: int) -> "Pixels":
+        """A frame as an array of its samples. Raises NotFound, UndecodablePixels."""
+        return decode_frame(self.stored(frame_number), self.header.dataset, self._instance.transfer_syntax_uid)
+
+    def encoded(self, frame_number: int, transfer_syntax_uid: str) -> Frame:
+        """A frame in a syntax that a client asked for. Raises NotFound, UndecodablePixels, NotAcceptable."""
+        if transfer_syntax_uid == EXPLICIT_LITTLE_ENDIAN:
+            return self.decoded(frame_number)
+        stored = self._instance.transfer_syntax_uid
+        body = encode_frame(self.pixels(frame_number), self.header.dataset, stored, transfer_syntax_uid)
+        return Frame(body, transfer_syntax_uid)
 
 
 def wrapped(frame: Frame) -> tuple[bytes, str]:

@@ -4,21 +4,23 @@ Frames have a module of their own (`frames.py`). Source: PS3.18 §10.4.
 """
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import text
 
 from pacs.archive import keys
-from pacs.archive.frames import INFLATED_LIMIT
+from pacs.archive.frames import EXPLICIT_LITTLE_ENDIAN, INFLATED_LIMIT, FrameReader
 from pacs.archive.lookup import Instance, Level, find_instance, find_instances
 from pacs.archive.metadata import LEVEL, join, read_parts
 from pacs.archive.search import scope_conditions
 from pacs.archive.source import StoreSource
 from pacs.dicom.header import Header, inflate, read_header
 from pacs.dicom.json import little_endian
-from pacs.errors import NotFound, ObjectNotFound
+from pacs.dicom.part10 import decoded_pixels, encapsulated_pixels, native_pixels, write_part10
+from pacs.dicom.transcode import ENCODED, VIDEO, explicit_attributes
+from pacs.errors import NotAcceptable, NotFound, ObjectNotFound
 from pacs.people.scope import Scope
 from pacs.ports import Database, Services
 
@@ -103,6 +105,35 @@ def retrieve_instance(services: Services, instance: Instance) -> Iterator[bytes]
     """The bytes of one instance in pieces, exactly as they were received; it need not fit into memory."""
     for offset in range(0, instance.size_bytes, PIECE_BYTES):
         yield services.originals.read(instance.object_key, offset, PIECE_BYTES)
+
+
+def transcode_instance(services: Services, instance: Instance, transfer_syntax_uid: str) -> Iterator[bytes]:
+    """The bytes of one instance in another syntax, in pieces. Raises UndecodablePixels, NotAcceptable.
+
+    An instance without pixels comes in Explicit VR Little Endian whatever compression was asked for.
+    """
+    reader = FrameReader(services, instance)
+    header, numbers = reader.header, range(1, reader.number_of_frames + 1)
+    compressed = header.pixel_data is not None and header.pixel_data.length is None
+    changes: Mapping[str, str | int] = {}
+    if transfer_syntax_uid in ENCODED and numbers:
+        pixels = encapsulated_pixels(reader.encoded(each, transfer_syntax_uid).body for each in numbers)
+        changes = explicit_attributes(header.dataset)
+    elif compressed:
+        if instance.transfer_syntax_uid in VIDEO or not numbers:
+            raise NotAcceptable(f"possible is: {instance.transfer_syntax_uid}, as it is stored", field="Accept")
+        changes = explicit_attributes(header.dataset)
+        bits = int(changes.get("BitsAllocated") or header.dataset.BitsAllocated)
+        pixels = decoded_pixels((reader.decoded(each).body for each in numbers), len(numbers), bits)
+    else:
+        pixels = native_pixels(header, reader.read, PIECE_BYTES)
+    return write_part10(header, reader.read, written_syntax(instance, transfer_syntax_uid), changes, pixels)
+
+
+def written_syntax(instance: Instance, transfer_syntax_uid: str) -> str:
+    """The syntax in which an instance comes when another is asked for: what has no frames is never compressed."""
+    bare = not instance.frames and transfer_syntax_uid in ENCODED
+    return EXPLICIT_LITTLE_ENDIAN if bare else transfer_syntax_uid
 
 
 def read_original_header(services: Services, instance: Instance) -> tuple[StoreSource, Header]:

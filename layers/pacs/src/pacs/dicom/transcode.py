@@ -1,4 +1,4 @@
-"""What is in a frame, and can viewers decode it themselves? Called by archive (frames, deriving, rendering).
+"""What is in a frame, and can viewers decode it themselves? Called by archive (frames, retrieve, rendering).
 
 pydicom's decoders and numpy are imported when something must be decoded, not before.
 
@@ -7,7 +7,7 @@ Source: PS3.5 §8 and §A.4
 
 from typing import TYPE_CHECKING, Any
 
-from pacs.errors import UndecodablePixels
+from pacs.errors import NotAcceptable, UndecodablePixels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 PREFIX = "1.2.840.10008.1.2"
 NATIVE = frozenset((PREFIX, f"{PREFIX}.1", f"{PREFIX}.1.99", f"{PREFIX}.2"))
 RLE = f"{PREFIX}.5"
+JPEG_2000_LOSSLESS = f"{PREFIX}.4.90"
+# What the installed codecs can encode without loss.
+ENCODED = (RLE, JPEG_2000_LOSSLESS)
 JPEG_2000 = frozenset(f"{PREFIX}.4.{number}" for number in (90, 91, 92, 93, 201, 202, 203))
 # What Cornerstone3D draws as it is stored; anything else that has frames is transcoded for it.
 DRAWN = NATIVE | {RLE} | {f"{PREFIX}.4.{each}" for each in (50, 51, 57, 70, 80, 81, 90, 91, 201, 202, 203)}
@@ -106,6 +109,45 @@ def explicit_attributes(dataset: "Dataset") -> dict[str, str | int]:
     if whole(dataset, "BitsAllocated", 8) == 1:
         after |= {"BitsAllocated": 8, "BitsStored": 8, "HighBit": 7}
     return {keyword: value for keyword, value in after.items() if dataset.get(keyword) != value}
+
+
+def encode_frame(pixels: "Pixels", dataset: "Dataset", stored_uid: str, transfer_syntax_uid: str) -> bytes:
+    """One decoded frame in a syntax of ENCODED, without loss; `stored_uid` is the one that it was decoded from.
+
+    Raises NotAcceptable when the syntax cannot hold such pixels, or decoding has rounded them already.
+    """
+    import warnings
+
+    from pydicom.pixels.encoders.base import get_encoder
+
+    samples = pixels.shape[2] if pixels.ndim == 3 else 1
+    bits = pixels.dtype.itemsize * 8
+    stored = whole(dataset, "BitsStored", bits)
+    if pixels.dtype.kind == "f" or rounded_to_rgb(dataset, stored_uid):
+        raise NotAcceptable("these pixels can be had as stored and in Explicit VR Little Endian alone", field="Accept")
+    options: dict[str, Any] = {
+        "rows": pixels.shape[0],
+        "columns": pixels.shape[1],
+        "samples_per_pixel": samples,
+        "number_of_frames": 1,
+        "bits_allocated": bits,
+        "bits_stored": stored if 1 < stored <= bits else bits,
+        "pixel_representation": int(pixels.dtype.kind == "i"),
+        "photometric_interpretation": "RGB" if samples > 1 else str(dataset.PhotometricInterpretation),
+        "planar_configuration": 0,
+    }
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return bytes(get_encoder(transfer_syntax_uid).encode(pixels, encoding_plugin="pylibjpeg", **options))
+    except Exception as error:
+        raise NotAcceptable(f"these pixels cannot be had in {transfer_syntax_uid}", field="Accept") from error
+
+
+def rounded_to_rgb(dataset: "Dataset", stored_uid: str) -> bool:
+    """Whether decoding gives RGB for what is stored as luminance and chrominance without loss."""
+    exact = stored_uid in NATIVE or stored_uid in (RLE, f"{PREFIX}.4.80")
+    return exact and str(dataset.get("PhotometricInterpretation")).startswith("YBR")
 
 
 def pixel_options(dataset: "Dataset", transfer_syntax_uid: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from fastapi import Request, Response
 
-from pacs.archive.frames import EXPLICIT_LITTLE_ENDIAN, Frame, FrameReader, make_frame, parse_frame_list
+from pacs.archive.frames import DEFLATED, EXPLICIT_LITTLE_ENDIAN, Frame, FrameReader, make_frame, parse_frame_list
 from pacs.archive.lookup import Instance, Level, find_instance, find_instances
 from pacs.archive.rendering import (
     Look,
@@ -17,12 +17,13 @@ from pacs.archive.rendering import (
     stored_video,
     thumbnail_of,
 )
-from pacs.archive.retrieve import retrieve_instance
+from pacs.archive.retrieve import retrieve_instance, transcode_instance, written_syntax
 from pacs.dicom.render import Format
+from pacs.dicom.transcode import ENCODED
 from pacs.dicomweb.media import MediaRange, Offer, choose, parse_accept
 from pacs.dicomweb.multipart import Part
 from pacs.dicomweb.viewport import parse_viewport, parse_window
-from pacs.entry.answers import Version, carried, digest, multipart, ranged
+from pacs.entry.answers import Version, carried, digest, gathered, multipart, ranged
 from pacs.errors import BadRequest
 from pacs.people.scope import Scope
 from pacs.ports import Services
@@ -31,6 +32,7 @@ DICOM = "application/dicom"
 OCTETS = "application/octet-stream"
 VIDEO = "video/mp4"
 IMAGES: dict[str, Format] = {"image/jpeg": "jpeg", "image/png": "png"}
+WRITTEN = (EXPLICIT_LITTLE_ENDIAN, DEFLATED, *ENCODED)
 # Source: PS3.18 Table 8.7.3-5.
 MEDIA_TYPES = {
     "1.2.840.10008.1.2.4.50": "image/jpeg",
@@ -53,18 +55,30 @@ def accepted(request: Request) -> tuple[MediaRange, ...]:
 
 
 def retrieve_answer(services: Services, scope: Scope, request: Request, level: Level) -> Response:
-    """The instances of a level as they were received; one alone also as a single part, with Range."""
+    """The instances of a level as they were received, or in the syntax asked for; one alone also as a single part."""
     instances = find_instances(services.database, scope, level)
-    syntaxes = {each.transfer_syntax_uid for each in instances}
-    syntax = syntaxes.pop() if len(syntaxes) == 1 else ""
-    offers = [Offer(DICOM, multipart=True, transfer_syntax=syntax)]
-    if level.instance is not None:
-        offers.insert(0, Offer(DICOM, transfer_syntax=syntax))
-    if choose(accepted(request), offers).multipart:
-        return multipart(services, request, dicom_parts(services, instances), DICOM, version(instances, DICOM))
+    offer = choose(accepted(request), instance_offers(instances, single=level.instance is not None))
+    syntax = offer.transfer_syntax
+    if offer.multipart:
+        parts = dicom_parts(services, instances, syntax)
+        return multipart(services, request, parts, DICOM, version(instances, DICOM, syntax))
     one = instances[0]
+    if syntax != one.transfer_syntax_uid:
+        pieces = transcode_instance(services, one, syntax)
+        return gathered(services, request, pieces, DICOM, version(instances, DICOM, syntax))
     stored = Version(one.sha256, one.updated_at)
     return ranged(request, services.originals, one.object_key, one.size_bytes, DICOM, stored)
+
+
+def instance_offers(instances: Sequence[Instance], *, single: bool) -> list[Offer]:
+    """As what instances can be sent: as they are, or written anew. The syntax is empty when they are of several."""
+    stored = {each.transfer_syntax_uid for each in instances}
+    first = stored.pop() if len(stored) == 1 else ""
+    others = [each for each in WRITTEN if each != first]
+    if not any(each.frames for each in instances):
+        others = [each for each in others if each not in ENCODED]
+    kinds = (False, True) if single else (True,)
+    return [Offer(DICOM, multipart=kind, transfer_syntax=each) for each in (first, *others) for kind in kinds]
 
 
 def version(instances: Sequence[Instance], *variant: object) -> Version:
@@ -73,10 +87,13 @@ def version(instances: Sequence[Instance], *variant: object) -> Version:
     return Version(tag, max(each.updated_at for each in instances))
 
 
-def dicom_parts(services: Services, instances: list[Instance]) -> Iterator[Part]:
+def dicom_parts(services: Services, instances: list[Instance], syntax: str) -> Iterator[Part]:
     for each in instances:
-        content_type = f"{DICOM}; transfer-syntax={each.transfer_syntax_uid}"
-        yield Part(retrieve_instance(services, each), content_type)
+        if syntax in ("", each.transfer_syntax_uid):
+            yield Part(retrieve_instance(services, each), f"{DICOM}; transfer-syntax={each.transfer_syntax_uid}")
+        else:
+            pieces = transcode_instance(services, each, syntax)
+            yield Part(pieces, f"{DICOM}; transfer-syntax={written_syntax(each, syntax)}")
 
 
 def frames_answer(services: Services, scope: Scope, request: Request, level: Level, frame_list: str) -> Response:
@@ -99,12 +116,14 @@ def frames_answer(services: Services, scope: Scope, request: Request, level: Lev
 
 
 def frame_offers(syntax: str, *, single: bool) -> list[Offer]:
-    """What frames can be sent as: as they are, under the name of their codec, decoded."""
+    """What frames can be sent as: as they are, under the name of their codec, decoded, encoded."""
     offers = [Offer(OCTETS, multipart=True, transfer_syntax=syntax)]
     if syntax in MEDIA_TYPES:
         offers.append(Offer(MEDIA_TYPES[syntax], multipart=True, transfer_syntax=syntax))
     if syntax != EXPLICIT_LITTLE_ENDIAN:
         offers.append(Offer(OCTETS, multipart=True, transfer_syntax=EXPLICIT_LITTLE_ENDIAN))
+    for encoded in (each for each in ENCODED if each != syntax):
+        offers += [Offer(each, True, encoded) for each in (OCTETS, MEDIA_TYPES[encoded])]
     if single:
         offers += [Offer(each.media_type, transfer_syntax=each.transfer_syntax) for each in list(offers)]
     return offers
@@ -112,7 +131,7 @@ def frame_offers(syntax: str, *, single: bool) -> list[Offer]:
 
 def convert(reader: FrameReader, frame_number: int, syntax: str) -> Frame:
     frame = reader.sendable(frame_number)
-    return frame if frame.transfer_syntax_uid == syntax else reader.decoded(frame_number)
+    return frame if frame.transfer_syntax_uid == syntax else reader.encoded(frame_number, syntax)
 
 
 def rendered_answer(services: Services, scope: Scope, request: Request, level: Level, frame_list: str = "") -> Response:
