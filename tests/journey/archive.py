@@ -122,6 +122,10 @@ class Archive:
         found = json.loads((self.home / "processes.json").read_text())
         return {name: each["pid"] for name, each in found.items()}
 
+    def children_like(self, prefix: str) -> list[str]:
+        """The names of several that do the same; there are as many as processors."""
+        return sorted(name for name in self.children() if name.startswith(prefix))
+
     def backlog(self, *queues: str) -> int:
         """How many messages are not done with."""
         with psycopg.connect(EmbeddedPostgres(self.home).dsn, autocommit=True) as connection:

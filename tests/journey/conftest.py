@@ -9,7 +9,7 @@ import pytest
 from pydicom import Dataset
 
 from tests.journey.archive import Archive, wait_until_found, wait_until_there
-from tests.journey.instances import ct_series, instance_of, sample
+from tests.journey.instances import ct_series, instance_of, ultrasound_clip
 from tests.journey.modality import storescu, write
 
 SITE_BUILD = Path(__file__).resolve().parents[2] / "ohif-site" / "build.py"
@@ -31,14 +31,14 @@ def ct(running: Archive, tmp_path_factory: pytest.TempPathFactory) -> list[Datas
     """A CT series that dcmtk has sent, found by QIDO."""
     series = ct_series(1, 6)
     storescu(running, write(tmp_path_factory.mktemp("ct"), series))
-    wait_until_there(running, map(instance_of, series), within_s=10)
+    wait_until_there(running, map(instance_of, series), within_s=30)
     return series
 
 
 @pytest.fixture(scope="session")
 def ultrasound(running: Archive, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    """A clip of 30 JPEG frames in colour, sent likewise."""
-    clip = sample("examples_ybr_color.dcm")
+    """A clip, sent likewise."""
+    clip = ultrasound_clip()
     storescu(running, write(tmp_path_factory.mktemp("us"), [clip]), "--propose-jpeg8")
-    wait_until_found(running, clip.StudyInstanceUID, within_s=10)
+    wait_until_found(running, clip.StudyInstanceUID, within_s=30)
     return clip

@@ -70,7 +70,7 @@ def kill_in_mid_batch(archive: Archive, name: str, queue: str, send: Callable[[]
 @contextmanager
 def no_room(archive: Archive) -> Iterator[None]:
     """The DICOM door can write nothing more, as on a full disk."""
-    doors = [pid for name, pid in archive.children().items() if name.startswith("scp-")]
+    doors = [archive.children()[name] for name in archive.children_like("scp-")]
     _soft, hard = resource.prlimit(doors[0], resource.RLIMIT_FSIZE)
     for pid in doors:
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, hard))
@@ -95,13 +95,22 @@ def gone(archive: Archive) -> Iterator[None]:
 
 @contextmanager
 def read_only(archive: Archive) -> Iterator[None]:
-    """Nothing can be made in the store's folders. Modes do not stop root: there they are made immutable."""
+    """Nothing can be made in the store's folders. Modes do not stop root: there they are made immutable.
+
+    A root that may not do that, as in most containers, finds the folder gone instead.
+    """
     store = archive.home / "store" / "originals"
     folders = [store, *(each for each in store.rglob("*") if each.is_dir())]
     make = make_immutable if os.geteuid() == 0 else make_unwritable
-    for folder in folders:
-        make(folder, True)
     try:
+        make(store, True)
+    except OSError:
+        with gone(archive):
+            yield
+        return
+    try:
+        for folder in folders:
+            make(folder, True)
         yield
     finally:
         for folder in folders:

@@ -88,13 +88,23 @@ def ct_instances(number: int, count: int) -> list[Instance]:
     return [instance_of(each) for each in ct_series(number, count)]
 
 
-def video(stream: bytes) -> Dataset:
-    """An endoscopy whose one fragment is a stream that nobody here decodes."""
-    dataset = sample("SC_rgb_small_odd.dcm")
-    study = UID(f"{ROOT}.99")
-    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = VideoPhotographicImageStorage
+def renamed(dataset: Dataset, number: int) -> Dataset:
+    """The dataset as the only instance of a study of ours."""
+    study = UID(f"{ROOT}.{number}")
     dataset.StudyInstanceUID, dataset.SeriesInstanceUID = study, f"{study}.1"
     dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = UID(f"{study}.1.1")
+    return dataset
+
+
+def ultrasound_clip() -> Dataset:
+    """30 JPEG frames in colour."""
+    return renamed(sample("examples_ybr_color.dcm"), 98)
+
+
+def video(stream: bytes) -> Dataset:
+    """An endoscopy whose one fragment is a stream that nobody here decodes."""
+    dataset = renamed(sample("SC_rgb_small_odd.dcm"), 99)
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = VideoPhotographicImageStorage
     dataset.file_meta.TransferSyntaxUID = MPEG4HP41
     dataset.Modality, dataset.NumberOfFrames, dataset.PhotometricInterpretation = "ES", 25, "YBR_PARTIAL_420"
     dataset.PixelData = encapsulate([stream], has_bot=False)

@@ -67,6 +67,6 @@ def deliver(
         attempts += 1
         try:
             store(archive, left, acknowledged)
-        except (OSError, AssertionError):
+        except (OSError, AssertionError, IndexError):  # the connection broke: before, between or in PDUs
             time.sleep(LOOK_S)  # what a modality does before it tries again
     return attempts

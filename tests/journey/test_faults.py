@@ -44,10 +44,11 @@ def test_doors_killed_in_mid_association(archive: Archive) -> None:
     acknowledged: list[Instance] = []
     with ThreadPoolExecutor(len(studies)) as modalities:
         sending = [modalities.submit(deliver, archive, study, acknowledged) for study in studies]
+        doors = archive.children_like("scp-")
         until(lambda: len(acknowledged) >= 20, "nothing is acknowledged")
-        kill(archive, "scp-1")
+        kill(archive, doors[0])
         until(lambda: len(acknowledged) >= 60, "nothing more is acknowledged")
-        kill(archive, "scp-2")
+        kill(archive, doors[-1])
         attempts = sum(each.result() for each in sending)
     assert attempts > len(studies)
     wait_until_there(archive, acknowledged)
@@ -94,7 +95,7 @@ def test_web_workers_killed_while_viewers_read(archive: Archive) -> None:
     instances = new_instances(3)
     deliver(archive, instances, [])
     wait_until_there(archive, instances)
-    for web in ("web-1", "web-2"):
+    for web in archive.children_like("web-"):
         over = threading.Event()
         with ThreadPoolExecutor(1) as viewer:
             reading = viewer.submit(read_until, archive, instances[0], over)

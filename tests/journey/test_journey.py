@@ -108,7 +108,7 @@ def test_a_study_stored_over_the_web_is_found(running: Archive, browser: httpx2.
         each.SOPInstanceUID for each in series
     ]
     expected = {each.SOPInstanceUID for each in series}
-    until(lambda: found_in(browser, series[0].StudyInstanceUID) == expected, "not found", within_s=10)
+    until(lambda: found_in(browser, series[0].StudyInstanceUID) == expected, "not found", within_s=30)
     assert running.dicomweb().retrieve_instance(*uids(series[1])) == series[1]
 
 
@@ -131,7 +131,7 @@ def test_a_multi_frame_ultrasound_gives_each_frame(running: Archive, ultrasound:
 def test_a_video_plays_with_the_cookie_of_its_launch_alone(running: Archive, tmp_path: Path) -> None:
     dataset = video(STREAM)
     storescu(running, write(tmp_path, [dataset]), "--propose-mpeg4", "--required")
-    wait_until_found(running, dataset.StudyInstanceUID, within_s=10)
+    wait_until_found(running, dataset.StudyInstanceUID, within_s=30)
     link = httpx2.URL(running.launch(dataset.StudyInstanceUID))
     path = instance_of(dataset).path + "/rendered"
     with running.browser(signed_in=False) as player:
