@@ -6,24 +6,50 @@ answers in the cloud. Every error has the one shape {code, message, requestId}.
 
 import asyncio
 import json
+import os
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import Any
 
 from functions.catalogue import FUNCTIONS, Function
 from infra.local.invocation import Handler, context_of
-from infra.local.proxy_event import Answer, FileSpan, Headers, Request, answer_of, authorizer_event, proxy_event
+from infra.local.proxy_event import (
+    BODY_IN_MEMORY_BYTES_MAX,
+    Answer,
+    FileSpan,
+    Headers,
+    Request,
+    answer_of,
+    authorizer_event,
+    proxy_event,
+)
 from infra.local.routing import Match, Routes
-from pacs.errors import UNKNOWN, Forbidden, NotFound, PacsError, PayloadTooLarge, Unauthenticated, answer_for
+from pacs.errors import (
+    UNKNOWN,
+    BadRequest,
+    Forbidden,
+    NotFound,
+    PacsError,
+    PayloadTooLarge,
+    StoreUnavailable,
+    Unauthenticated,
+    Unavailable,
+    answer_for,
+)
 
-BODY_BYTES_MAX = 512 << 20
+BODY_BYTES_MAX = 64 << 30
 THREADS = 8
 PIECE_BYTES = 1 << 20
+LITTER_AGE_S = 24 * 3600
 CORS_SECONDS = b"3600"
 ALLOWED_HEADERS = b"authorization, content-type, accept, range, x-pacs-authorization"
 EXPOSED_HEADERS = b"content-length, content-range, content-type, etag, x-request-id, warning"
@@ -35,7 +61,10 @@ Edge = Callable[[Request], Awaitable[Answer | None]]
 
 
 class Gateway:
-    """An ASGI application over a catalogue and its handlers. `edge` is asked first; it answers None to pass."""
+    """An ASGI application over a catalogue and its handlers. `edge` is asked first; it answers None to pass.
+
+    `spool` is the folder in which large bodies lie while they are handled.
+    """
 
     def __init__(
         self,
@@ -45,11 +74,13 @@ class Gateway:
         origins: frozenset[str] = frozenset(),
         edge: Edge | None = None,
         authorizer: str = "authorizer",
+        spool: Path | None = None,
     ) -> None:
         self.routes = Routes(functions)
         self.handlers = handlers
         self.origins = origins
         self.edge = edge
+        self.spool = spool or Path(tempfile.gettempdir())
         self.authorizer = next((each for each in functions if each.name == authorizer), None)
         self.loops: list[asyncio.AbstractEventLoop] = []
         self.threads = ThreadPoolExecutor(THREADS, "handler", initializer=self.give_loop)
@@ -69,18 +100,44 @@ class Gateway:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         started_at = time.perf_counter()
         request_id = str(uuid.uuid4())
-        try:
-            body = await read_body(receive, scope["headers"])
-            request = request_of(scope, body, request_id)
-            answer = await self.answer(request)
-        except PacsError as error:
-            answer = error_answer(error, request_id)
+        with ExitStack() as files:
+            try:
+                body = await self.body_of(scope, receive, request_id, files)
+                answer = await self.answer(request_of(scope, body, request_id))
+            except PacsError as error:
+                answer = error_answer(error, request_id)
         headers = [*answer.headers, (b"x-request-id", request_id.encode()), *self.cors_headers(scope["headers"])]
         await send_answer(Answer(answer.status, headers, answer.body), scope["method"], send)
         took_ms = (time.perf_counter() - started_at) * 1000
         # Never the query string: it carries tokens and names.
         line = f"{scope['method']} {scope['path']!r} {answer.status} {len(answer.body)} {took_ms:.1f}ms {request_id}\n"
         sys.stdout.write(line)
+
+    async def body_of(self, scope: Message, receive: Receive, request_id: str, files: ExitStack) -> bytes | Path:
+        """The whole body. One larger than API Gateway takes becomes a file, when its sender may call at all."""
+        pieces = read_pieces(receive, scope["headers"])
+        held = bytearray()
+        async for piece in pieces:
+            held += piece
+            if len(held) > BODY_IN_MEMORY_BYTES_MAX:
+                break
+        else:
+            return bytes(held)
+        await asyncio.get_running_loop().run_in_executor(self.threads, self.admit, request_of(scope, b"", request_id))
+        return await spool(held, pieces, self.spool, files)
+
+    def admit(self, request: Request) -> None:
+        """Raises PayloadTooLarge where nobody needs a token, and what the authorizer says elsewhere."""
+        found = self.routes.find(request.path)
+        function, route = found[0].methods.get(request.method, (None, None)) if found else (None, None)
+        if found is None or function is None or route is None or route.public:
+            raise PayloadTooLarge(f"more than {BODY_IN_MEMORY_BYTES_MAX >> 20} MB are not for this address")
+        try:
+            self.authorize(proxy_event(request, Match(function, route, found[1])), request.request_id)
+        except PacsError:
+            raise
+        except Exception as error:
+            raise Unavailable("whether you may call cannot be told now") from error
 
     async def answer(self, request: Request) -> Answer:
         """Raises PacsError for what no handler has answered."""
@@ -157,24 +214,49 @@ class Gateway:
         return found
 
 
-async def read_body(receive: Receive, headers: Headers) -> bytes:
-    """The whole body. Raises PayloadTooLarge, before reading when the length is announced."""
+async def read_pieces(receive: Receive, headers: Headers) -> AsyncIterator[bytes]:
+    """The body as it comes. Raises PayloadTooLarge, before reading when the length is announced."""
     announced = next((int(value) for name, value in headers if name == b"content-length" and value.isdigit()), 0)
-    chunks: list[bytes] = []
     size_bytes = 0
     more = True
     while more:
         if max(announced, size_bytes) > BODY_BYTES_MAX:
-            limit = f"more than {BODY_BYTES_MAX >> 20} MB in one request"
+            limit = f"more than {BODY_BYTES_MAX >> 30} GB in one request"
             raise PayloadTooLarge(f"{limit}: send less at once, or over DICOM or with `pacs import`")
         message = await receive()
-        chunks.append(message.get("body", b""))
-        size_bytes += len(chunks[-1])
+        if message["type"] == "http.disconnect":
+            raise BadRequest("the sender has gone before its request ended")
+        piece = message.get("body", b"")
+        size_bytes += len(piece)
         more = message.get("more_body", False)
-    return b"".join(chunks)
+        yield piece
 
 
-def request_of(scope: Mapping[str, Any], body: bytes, request_id: str) -> Request:
+async def spool(held: bytearray, rest: AsyncIterator[bytes], folder: Path, files: ExitStack) -> Path:
+    """What is held and what comes after it as a file, which goes with `files`. Raises StoreUnavailable."""
+    try:
+        descriptor, name = tempfile.mkstemp(dir=folder, suffix=".body")
+        files.callback(Path(name).unlink, missing_ok=True)
+        files.callback(os.close, descriptor)
+        async for piece in rest:
+            held += piece
+            if len(held) >= PIECE_BYTES:
+                await asyncio.to_thread(write_all, descriptor, held)
+                held.clear()
+        await asyncio.to_thread(write_all, descriptor, held)
+    except OSError as error:
+        raise StoreUnavailable("there is no room for the body of the request") from error
+    return Path(name)
+
+
+def write_all(descriptor: int, content: bytearray) -> None:
+    written = 0
+    with memoryview(content) as view:
+        while written < len(view):
+            written += os.write(descriptor, view[written:])
+
+
+def request_of(scope: Mapping[str, Any], body: bytes | Path, request_id: str) -> Request:
     return Request(
         method=scope["method"],
         path=(scope.get("raw_path") or scope["path"].encode()).decode("latin-1"),
@@ -264,4 +346,17 @@ def main(listening: socket.socket, handlers: Mapping[str, Handler]) -> None:
 
     settings = services().settings
     origins = frozenset(each.strip() for each in settings.cors_origins.split(",") if each.strip())
-    serve(Gateway(FUNCTIONS, handlers, origins=origins, edge=edge_of(services())), listening)
+    gateway = Gateway(
+        FUNCTIONS, handlers, origins=origins, edge=edge_of(services()), spool=spool_of(settings.home / "uploads")
+    )
+    serve(gateway, listening)
+
+
+def spool_of(folder: Path) -> Path:
+    """The folder of large bodies, without those that a killed process left there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.iterdir():
+        with suppress(OSError):
+            if left.stat().st_mtime < time.time() - LITTER_AGE_S:
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+    return folder

@@ -17,8 +17,8 @@ from infra.local.routing import Match
 
 STAGE = "local"
 API = "local"
-# API Gateway takes no larger body. One machine does, and hands it over as it is: base64 would only cost memory.
-ENCODED_BODY_BYTES_MAX = 10 << 20
+# API Gateway takes no larger body. One machine does, and hands it over as a file (see pacs.entry.body).
+BODY_IN_MEMORY_BYTES_MAX = 10 << 20
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -31,7 +31,7 @@ class Request:
     path: str
     query: str
     headers: Headers
-    body: bytes
+    body: bytes | Path
     source_ip: str
     scheme: str
     request_id: str
@@ -63,7 +63,7 @@ def proxy_event(request: Request, match: Match) -> dict[str, Any]:
     headers["x-forwarded-for"] = [", ".join(forwarded)]
     headers["x-forwarded-proto"] = [request.scheme]
     query = several(parse_qsl(request.query, keep_blank_values=True))
-    encoded = len(request.body) <= ENCODED_BODY_BYTES_MAX
+    held = request.body if isinstance(request.body, bytes) else b""
     return {
         "resource": match.route.path,
         "path": request.path,
@@ -75,8 +75,9 @@ def proxy_event(request: Request, match: Match) -> dict[str, Any]:
         "pathParameters": dict(match.path_parameters) or None,
         "stageVariables": None,
         "requestContext": request_context(request, match, headers),
-        "body": (base64.b64encode(request.body).decode() if encoded else request.body) if request.body else None,
-        "isBase64Encoded": bool(request.body) and encoded,
+        "body": base64.b64encode(held).decode() if held else None,
+        "isBase64Encoded": bool(held),
+        **({"bodyFile": str(request.body)} if isinstance(request.body, Path) else {}),
     }
 
 
@@ -106,7 +107,7 @@ def authorizer_event(event: Mapping[str, Any]) -> dict[str, Any]:
     """
     path = str(event["path"]).lstrip("/")
     arn = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{API}/{STAGE}/{event['httpMethod']}/{path}"
-    kept = {name: value for name, value in event.items() if name not in ("body", "isBase64Encoded")}
+    kept = {name: value for name, value in event.items() if name not in ("body", "bodyFile", "isBase64Encoded")}
     return {"type": "REQUEST", "methodArn": arn, **kept}
 
 

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,7 +52,7 @@ class Room:
         self.events.append(event)
         if isinstance(self.answer, Exception):
             raise self.answer
-        return self.answer
+        return self.answer(event) if callable(self.answer) else self.answer
 
 
 router = APIRouter()
@@ -168,6 +169,27 @@ def test_too_large_a_body_is_refused_announced_or_not(
     for heard in (announced, counted):
         assert (heard.status, heard.json["code"]) == (413, "PAYLOAD_TOO_LARGE")
     assert room.events == []
+
+
+def test_a_large_body_becomes_a_file_while_it_is_handled(
+    gateway: Gateway, room: Room, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(module, "BODY_IN_MEMORY_BYTES_MAX", 5)
+    gateway.spool = tmp_path
+    room.answer = lambda event: {"statusCode": 200, "body": Path(event["bodyFile"]).read_text()}
+    heard = ask(gateway, "POST", "/rooms/7", headers=TOKEN, body=(b"1234", b"56", b"78"))
+    assert (heard.status, heard.body) == (200, b"12345678")
+    for headers, status in (
+        ({}, 401),
+        ({"authorization": "Bearer banned"}, 403),
+        ({"authorization": "Bearer broken"}, 503),
+    ):
+        refused = ask(gateway, "POST", "/rooms/7", headers=headers, body=(b"1234", b"56", b"never read"))
+        assert refused.status == status
+    assert ask(gateway, "GET", "/open", body=(b"123456", b"never read")).status == 413
+    assert list(tmp_path.iterdir()) == []
+    gateway.spool = tmp_path / "gone"
+    assert ask(gateway, "POST", "/rooms/7", headers=TOKEN, body=(b"1234", b"56", b"78")).status == 503
 
 
 def test_only_configured_origins_may_call_from_elsewhere(gateway: Gateway) -> None:

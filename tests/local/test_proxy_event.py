@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from functions.catalogue import FUNCTIONS
-from infra.local.proxy_event import ENCODED_BODY_BYTES_MAX, Request, answer_of, authorizer_event, proxy_event
+from infra.local.proxy_event import Request, answer_of, authorizer_event, proxy_event
 from infra.local.routing import Match, Routes
 from infra.local.workers import sqs_event
 from pacs.local.queue import ReceivedMessage
@@ -77,11 +77,11 @@ def test_a_body_of_any_type_comes_in_base64() -> None:
     json.dumps(ours)
 
 
-def test_a_body_larger_than_api_gateway_takes_is_handed_over_as_it_is() -> None:
-    large = bytes(ENCODED_BODY_BYTES_MAX + 1)
-    event = proxy_event(Request(**(vars(STORE) | {"body": large})), match(STORE))
-    assert event["body"] is large
-    assert event["isBase64Encoded"] is False
+def test_a_body_larger_than_api_gateway_takes_is_handed_over_as_a_file(tmp_path: Path) -> None:
+    event = proxy_event(Request(**(vars(STORE) | {"body": tmp_path / "large"})), match(STORE))
+    assert (event["body"], event["isBase64Encoded"]) == (None, False)
+    assert event["bodyFile"] == str(tmp_path / "large")
+    assert "bodyFile" not in authorizer_event(event)
 
 
 def test_headers_and_addresses_that_come_twice_are_kept() -> None:
