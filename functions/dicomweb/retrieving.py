@@ -3,13 +3,18 @@
 Source: PS3.18 §10.4.
 """
 
+import gzip
+
+import orjson
 from fastapi import APIRouter, Request, Response
 
 from pacs.archive.lookup import Level
 from pacs.archive.retrieve import retrieve_bulkdata, retrieve_metadata
 from pacs.bootstrap import services
+from pacs.dicomweb.media import DICOM_JSON
 from pacs.entry.answers import carried, gzipped
 from pacs.entry.http import CurrentScope
+from pacs.entry.native import native_answer, wants_xml
 from pacs.entry.wado import rendered_answer, retrieve_answer, thumbnail_answer
 from pacs.people.scope import Scope
 
@@ -17,12 +22,15 @@ router = APIRouter(prefix="/dicomweb")
 STUDY = "/studies/{study}"
 SERIES = STUDY + "/series/{series}"
 INSTANCE = SERIES + "/instances/{instance}"
-DICOM_JSON = "application/dicom+json"
 READ = ["GET", "HEAD"]
 
 
 def metadata(request: Request, scope: Scope, level: Level) -> Response:
-    return gzipped(services(), request, retrieve_metadata(services(), scope, level), DICOM_JSON)
+    xml = wants_xml(request)
+    body = retrieve_metadata(services(), scope, level)
+    if xml:
+        return native_answer(services(), request, orjson.loads(gzip.decompress(body)))
+    return gzipped(services(), request, body, DICOM_JSON)
 
 
 @router.api_route(STUDY + "/metadata", methods=READ)

@@ -6,22 +6,28 @@ from fastapi import APIRouter, Request, Response
 from pacs.archive.pages import search_page
 from pacs.bootstrap import services
 from pacs.dicom.attributes import Level
+from pacs.dicomweb.media import DICOM_JSON
 from pacs.dicomweb.query import parse_query
 from pacs.entry.http import CurrentScope
+from pacs.entry.native import native_answer, wants_xml
 from pacs.people.scope import Scope
 
 router = APIRouter(prefix="/dicomweb")
-DICOM_JSON = "application/dicom+json"
 MORE = "There are additional results that can be requested."  # how many is not counted, which would cost a scan
 
 
 def answer(request: Request, scope: Scope, level: Level, **fixed: str) -> Response:
     """One search: the query string narrowed by the UIDs of the path. Nothing found is 200 with an empty array."""
     query = parse_query(level, request.query_params.multi_items(), fixed)
+    xml = wants_xml(request)
     page = search_page(services(), scope, query)
     headers = {"Cache-Control": "private, no-cache"}
     if warnings := [*query.warnings, *([MORE] if page.more else [])]:
         headers["Warning"] = ", ".join(f'299 bulut-pacs: "{warning}"' for warning in warnings)
+    if xml:
+        found = native_answer(services(), request, page.items)
+        found.headers.update(headers)
+        return found
     return Response(orjson.dumps(page.items), headers=headers, media_type=DICOM_JSON)
 
 
