@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -10,7 +11,9 @@ import pytest
 from pydicom import Dataset, dcmread
 from pydicom.encaps import generate_frames
 
+from pacs.archive.storing import store_instance
 from pacs.dicomweb.multipart import Part, related
+from pacs.dicomweb.native_reading import read_native
 from pacs.people.scope import Scope
 
 Sample = Callable[[str], bytes]
@@ -89,6 +92,40 @@ def test_a_link_stores_into_its_own_studies_alone(clinic: Any, sample: Sample) -
 def test_the_answer_is_json(clinic: Any, sample: Sample, accept: str) -> None:
     answer = stow_files(clinic, sample("CT_small.dcm"), accept=accept)
     assert (answer.status_code, answer.headers["content-type"]) == (200, JSON)
+
+
+def test_the_answer_is_xml_for_those_who_ask(clinic: Any, sample: Sample) -> None:
+    answer = stow_files(clinic, sample("CT_small.dcm"), b"no instance", accept="application/dicom+xml")
+    assert (answer.status_code, answer.headers["content-type"]) == (202, "application/dicom+xml")
+    told = Dataset.from_json(read_native(answer.content))
+    assert [item.FailureReason for item in told.OtherFailuresSequence] == [0xC000]
+    assert len(told.ReferencedSOPSequence) == 1
+
+
+@pytest.mark.parametrize(
+    ("preamble", "kept"),
+    [(bytes(128), True), (b"II*\0" + b"\1" * 124, True), (b"MM\0*" + b"\1" * 124, True), (b"MZ" + b"\1" * 126, False)],
+)
+def test_a_preamble_that_is_not_known_to_be_harmless_is_zeroed(
+    clinic: Any, sample: Sample, preamble: bytes, kept: bool
+) -> None:
+    body = preamble + sample("CT_small.dcm")[128:]
+    stow_files(clinic, body)
+    clinic.index()
+    dataset = dcmread(BytesIO(body))
+    path = f"/studies/{dataset.StudyInstanceUID}/series/{dataset.SeriesInstanceUID}/instances/{dataset.SOPInstanceUID}"
+    assert clinic.get(path).content == (preamble if kept else bytes(128)) + body[128:]
+    assert stow_files(clinic, body).status_code == 200
+    (key,) = [info.key for info in clinic.services.originals.scan()]
+    assert len(clinic.services.originals.versions(key)) == 1
+
+
+def test_a_preamble_in_a_file_is_zeroed_too(clinic: Any, sample: Sample, tmp_path: Path) -> None:
+    file = tmp_path / "large"
+    file.write_bytes(b"#!/bin/sh" + bytes(119) + sample("CT_small.dcm")[128:])
+    assert store_instance(clinic.services, clinic.scope, file).error is None
+    (key,) = [info.key for info in clinic.services.originals.scan()]
+    assert clinic.services.originals.read(key, 0, 132) == bytes(128) + b"DICM"
 
 
 def test_an_answer_that_cannot_be_given_is_refused_before_anything_is_stored(clinic: Any, sample: Sample) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from pacs.archive.keys import InstancePath
 from pacs.archive.source import FileSource
 from pacs.dicom.header import Header, read_header
+from pacs.dicom.preamble import HEAD_BYTES, PREAMBLE_BYTES, is_harmless
 from pacs.dicom.source import ByteSource, BytesSource
 from pacs.dicomweb.stow import NOT_AS_ANNOUNCED
 from pacs.errors import Forbidden, InvalidInstance, PacsError, StudyMismatch
@@ -56,6 +57,7 @@ def store_instance(
             header.sop_instance_uid,
         )
         check_study(scope, study, header.study_instance_uid)
+        body = without_foreign_preamble(body)
         path = InstancePath(scope.organization_id, *uids[1:])
         metadata = {
             "branch_id": branch_id,
@@ -76,6 +78,20 @@ def check_study(scope: Scope, addressed: str | None, study: str) -> None:
         raise StudyMismatch("the instance belongs to another study than the URL", field="StudyInstanceUID")
     if scope.studies is not None and study not in scope.studies:
         raise Forbidden("this token may not store into this study", field="StudyInstanceUID")
+
+
+def without_foreign_preamble(body: bytes | Path) -> bytes | Path:
+    """The same instance, with zeros where its preamble would make a program of it. A file is changed in place.
+
+    Done before it is stored, because answers by range and by redirect come straight from the store.
+    """
+    if isinstance(body, bytes):
+        return body if is_harmless(body[:HEAD_BYTES]) else bytes(PREAMBLE_BYTES) + body[PREAMBLE_BYTES:]
+    with body.open("r+b") as file:
+        if not is_harmless(file.read(HEAD_BYTES)):
+            file.seek(0)
+            file.write(bytes(PREAMBLE_BYTES))
+    return body
 
 
 def describes(header: Header) -> bool:

@@ -25,6 +25,7 @@ from pacs.dicomweb.media import (
     parse_content_type,
 )
 from pacs.dicomweb.multipart import ReceivedPart, read_parts
+from pacs.dicomweb.native import to_native
 from pacs.dicomweb.stow import store_answer
 from pacs.entry.body import body_pieces, spool_beside
 from pacs.errors import BadRequest, InvalidInstance, UnsupportedMediaType
@@ -33,7 +34,7 @@ from pacs.ports import Services
 
 DICOM = "application/dicom"
 STORED_TYPES = (DICOM, DICOM_JSON, DICOM_XML)
-ANSWERS = (Offer(DICOM_JSON),)
+ANSWERS = (Offer(DICOM_JSON), Offer(DICOM_XML))
 # SOP class, study, series and instance.
 IDENTITY = ("00080016", "0020000D", "0020000E", "00080018")
 
@@ -60,7 +61,8 @@ def store_request(
             # The body breaks off: what came before is stored, and must be told of.
             results.append(StoredInstance("", "", "", "", outcome=None, error=error))
     status, answer = store_answer(results, base_url=f"{services.settings.origin}/dicomweb")
-    return Response(orjson.dumps(answer), status, media_type=chosen.media_type)
+    encoded = to_native(answer) if chosen.media_type == DICOM_XML else orjson.dumps(answer)
+    return Response(encoded, status, media_type=chosen.media_type)
 
 
 def type_of_parts(content_type: ContentType) -> str:
