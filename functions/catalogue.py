@@ -74,6 +74,7 @@ TOPICS = (Topic("instance-indexed", subscribers=("derive",)),)
 STUDY = "/dicomweb/studies/{study}"
 SERIES = STUDY + "/series/{series}"
 INSTANCE = SERIES + "/instances/{instance}"
+WORKITEM = "/dicomweb/workitems/{workitem}"
 
 READ_ARCHIVE = (
     Grant("database", ("use",)),
@@ -149,6 +150,23 @@ FUNCTIONS = (
         grants=READ_ARCHIVE,
         layers=("pacs", "codecs"),
         memory_mib=1769,
+    ),
+    Function(
+        "workitems",
+        "UPS-RS: the worklist, its workitems, and who is told of them.",
+        routes=(
+            Route("POST", "/dicomweb/workitems"),
+            Route("GET", "/dicomweb/workitems"),
+            Route("GET", WORKITEM),
+            Route("POST", WORKITEM),
+            Route("PUT", WORKITEM + "/state"),
+            Route("POST", WORKITEM + "/cancelrequest"),
+            Route("POST", WORKITEM + "/subscribers/{ae}"),
+            Route("DELETE", WORKITEM + "/subscribers/{ae}"),
+            Route("POST", WORKITEM + "/subscribers/{ae}/suspend"),
+            Route("GET", "/dicomweb/subscribers/{ae}/events"),
+        ),
+        grants=(Grant("database", ("use",)),),
     ),
     Function(
         "launch",

@@ -11,6 +11,7 @@ from gateway_scp.settings import GatewaySettings
 from infra.cli import app
 from pacs.errors import ANSWERS, UNKNOWN
 from pacs.settings import variable_name
+from pacs.worklist.keys import KEYS
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -36,6 +37,10 @@ def routes_table() -> str:
         for route in function.routes
     ]
     return table(("Method", "Path", "Function", ""), rows)
+
+
+def worklist_keys_table() -> str:
+    return table(("Key", "Tag"), [[f"`{each.path}`", f"`{each.tags}`"] for each in KEYS])
 
 
 def errors_table() -> str:

@@ -7,14 +7,18 @@ import pytest
 
 from functions.catalogue import FUNCTIONS, Route
 from pacs.people.scope import Scope
+from pacs.worklist.subscriptions import subscribe
+from pacs.worklist.workitems import create_workitem
+from tests.worklist.steps import scheduled, state
 
 ROUTES = [route for function in FUNCTIONS for route in function.routes]
 GUARDED = [route for route in ROUTES if not route.public]
 OTHER = Scope("00000000-0000-4000-8000-000000000000", "admin")
 # Answers that concern the caller alone and nobody's data.
 OWN = {"/auth/me"}
-STORES = ("/dicomweb/studies", "/dicomweb/studies/{study}")
-LISTS = ("/dicomweb/studies", "/dicomweb/series", "/dicomweb/instances")
+STORES = ("/dicomweb/studies", "/dicomweb/studies/{study}", "/dicomweb/workitems")
+LISTS = ("/dicomweb/studies", "/dicomweb/series", "/dicomweb/instances", "/dicomweb/workitems")
+SUBSCRIBER = "READER"
 
 
 def name(route: Route) -> str:
@@ -31,6 +35,8 @@ def address(route: Route, clinic: Any, stored: Any) -> str:
         "frame": "1",
         "path+": "7FE00010",
         "organization": clinic.made.organization_id,
+        "workitem": stored.sop_instance_uid,  # for want of a better one: it is scheduled under this UID
+        "ae": SUBSCRIBER,
     }
     path = route.path
     for key, value in values.items():
@@ -40,16 +46,25 @@ def address(route: Route, clinic: Any, stored: Any) -> str:
 
 
 def ask(clinic: Any, route: Route, stored: Any, headers: dict[str, str]) -> Any:
-    body = {"studies": [stored.study]} if route.path == "/api/launch" else None
+    body: Any = {"studies": [stored.study]} if route.path == "/api/launch" else None
+    if "{workitem}" in route.path and route.method != "GET":
+        body = state("IN PROGRESS") if route.path.endswith("/state") else {}
     return clinic.client.request(
         route.method, address(route, clinic, stored), headers=headers, json=body, follow_redirects=False
     )
+
+
+def schedule(clinic: Any, stored: Any) -> None:
+    """A workitem under the UID of an instance, with somebody who is told of it."""
+    create_workitem(clinic.services, clinic.scope, scheduled(stored.study), stored.sop_instance_uid)
+    subscribe(clinic.services.database, clinic.scope, stored.sop_instance_uid, SUBSCRIBER, deletion_lock=False)
 
 
 @pytest.mark.parametrize("route", GUARDED, ids=name)
 def test_another_organization_finds_nothing(clinic: Any, sample: Callable[[str], bytes], route: Route) -> None:
     stored = clinic.add(sample("CT_small.dcm"))
     clinic.derive()
+    schedule(clinic, stored)
     answer = ask(clinic, route, stored, clinic.bearer(OTHER))
     if route.path in OWN:
         assert answer.json()["organization_id"] == OTHER.organization_id

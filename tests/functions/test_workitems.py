@@ -1,0 +1,155 @@
+"""UPS-RS through the gateway: addresses, headers, and every example of docs/worklist.md."""
+
+import re
+import shlex
+from itertools import pairwise
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import pytest
+
+from pacs.people.scope import Scope
+from tests.worklist.steps import MINE, OTHERS, Json, performed, scheduled, state
+
+DOCUMENT = Path(__file__).parents[2] / "docs/worklist.md"
+BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+ITEM = "/workitems/2.25.7"
+ALL = "/workitems/1.2.840.10008.5.1.4.34.5"
+
+
+def ask(clinic: Any, method: str, path: str, body: Json | None = None, scope: Scope | None = None, **other: str) -> Any:
+    headers = clinic.bearer(scope) | {"Content-Type": "application/dicom+json"} | other
+    return clinic.client.request(method, "/dicomweb" + path, headers=headers, json=body)
+
+
+@pytest.fixture
+def item(clinic: Any) -> Any:
+    """A clinic with a workitem."""
+    assert ask(clinic, "POST", "/workitems?workitem=2.25.7", scheduled()).status_code == 201
+    return clinic
+
+
+def examples() -> list[tuple[int, list[str]]]:
+    """Every command of the document, in its order, with the status it says."""
+    text = "".join(BLOCK.findall(DOCUMENT.read_text())).replace("\\\n", " ")
+    parts = re.split(r"^# (\d+)\n", text, flags=re.MULTILINE)[1:]
+    return [(int(status), shlex.split(command)) for status, command in zip(parts[::2], parts[1::2], strict=True)]
+
+
+def test_every_example_of_the_document_answers_what_it_says(clinic: Any) -> None:
+    token = clinic.bearer()["Authorization"].removeprefix("Bearer ")
+    found = examples()
+    assert len(found) >= 9
+    for status, [program, *words] in found:
+        assert program == "curl"
+        filled = [Template(word).substitute(PACS="", TOKEN=token) if "$" in word else word for word in words]
+        given = list(pairwise(filled))
+        options = {"-X": "GET", "-d": None, **dict(given)}
+        headers = dict(value.split(": ", 1) for option, value in given if option == "-H")
+        url = next(word for word in filled if word.startswith("/dicomweb"))
+        answer = clinic.client.request(options["-X"], url, headers=headers, content=options["-d"])
+        assert answer.status_code == status, (url, answer.text)
+
+
+def test_a_new_workitem_is_where_the_answer_says(clinic: Any) -> None:
+    answer = ask(clinic, "POST", "/workitems", scheduled() | {"00741202": {"vr": "LO"}})
+    assert answer.headers["warning"] == "299 bulut-pacs: The Workitem was created with modifications."
+    place = answer.headers["location"].removeprefix("http://testserver/dicomweb")
+    [dataset] = ask(clinic, "GET", place).json()
+    assert dataset["00741000"]["Value"] == ["SCHEDULED"]
+    assert dataset["00080018"]["Value"] == [place.rpartition("/")[2]]
+
+
+@pytest.mark.parametrize("query", ["?workitem=2.25.9", "?AffectedSOPInstanceUID=2.25.9", "?2.25.9"])
+def test_a_uid_is_named_in_each_way_that_clients_know(clinic: Any, query: str) -> None:
+    assert ask(clinic, "POST", "/workitems" + query, scheduled()).status_code == 201
+    assert ask(clinic, "GET", "/workitems/2.25.9").status_code == 200
+    again = ask(clinic, "POST", "/workitems" + query, scheduled())
+    assert (again.status_code, again.json()["code"]) == (409, "CONFLICT")
+
+
+@pytest.mark.parametrize("query", ["?transaction-uid=", "?transaction=", "?TransactionUID=", "?"])
+def test_the_transaction_uid_is_named_in_each_way_that_clients_know(item: Any, query: str) -> None:
+    assert ask(item, "PUT", ITEM + "/state", state("IN PROGRESS")).status_code == 200
+    refused = ask(item, "POST", ITEM + query + OTHERS, performed())
+    assert refused.headers["warning"] == "299 bulut-pacs: The Transaction UID is incorrect."
+    assert ask(item, "POST", ITEM + query + MINE, performed()).status_code == 200
+    done = ask(item, "PUT", ITEM + "/state", state("COMPLETED"))
+    assert (done.status_code, "warning" in done.headers) == (200, False)
+    again = ask(item, "PUT", ITEM + "/state", state("COMPLETED"))
+    assert again.headers["warning"] == "299 bulut-pacs: The UPS is already in the requested state of COMPLETED."
+    assert again.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "warning"),
+    [
+        ("PUT", ITEM + "/state", state("IN PROGRESS", ""), 400, "The Transaction UID is missing."),
+        (
+            "PUT",
+            ITEM + "/state",
+            state("COMPLETED"),
+            409,
+            "The submitted request is inconsistent with the state of the UPS Instance.",
+        ),
+        ("POST", ITEM + "?transaction-uid=" + MINE, {}, 409, "The target URI did not reference a claimed Workitem."),
+        ("PUT", "/workitems/2.25.8/state", state("IN PROGRESS"), 404, None),
+        ("GET", "/workitems/2.25.8", None, 404, None),
+        (
+            "POST",
+            ALL + ".1/subscribers/READER",
+            None,
+            403,
+            "Filtered Worklist Subscriptions are not supported.",
+        ),
+        ("POST", ALL + "/subscribers/A%5CB", None, 400, "an AE title has 1 to 16 characters of ASCII and no backslash"),
+        ("DELETE", ITEM + "/subscribers/READER", None, 404, None),
+        ("POST", ALL + "/subscribers/READER/suspend", None, 404, None),
+        ("GET", "/subscribers/READER/events", None, 404, None),
+        ("GET", "/subscribers/READER/events?after=-1", None, 400, None),
+        ("GET", "/workitems?limit=x", None, 400, "limit must be a whole number that is not negative"),
+    ],
+)
+def test_what_is_refused_is_told_in_the_standards_words(
+    item: Any, method: str, path: str, body: Json | None, status: int, warning: str | None
+) -> None:
+    answer = ask(item, method, path, body)
+    assert answer.status_code == status
+    assert set(answer.json()) >= {"code", "message", "requestId"}
+    assert answer.headers.get("warning") == (warning and f"299 bulut-pacs: {warning}")
+
+
+def test_only_dicom_json_is_spoken(item: Any) -> None:
+    headers = item.bearer() | {"Content-Type": "application/dicom+xml"}
+    assert item.client.post("/dicomweb/workitems", headers=headers, content=b"<a/>").status_code == 415
+    assert ask(item, "POST", "/workitems", [scheduled(), scheduled()]).status_code == 400  # type: ignore[arg-type]
+    assert ask(item, "GET", ITEM, Accept="application/dicom+xml").status_code == 406
+    answer = ask(item, "GET", "/workitems?TransactionUID=1.2", Accept="application/json")
+    assert answer.headers["content-type"] == "application/dicom+json"
+    assert "ignored: TransactionUID" in answer.headers["warning"]
+
+
+def test_a_launch_sees_the_workitems_of_its_studies_and_changes_none(item: Any) -> None:
+    launch = Scope(item.scope.organization_id, "launch", studies=("1.2.3",), privacy=True)
+    [seen] = ask(item, "GET", "/workitems", scope=launch).json()
+    assert "00741204" in seen and "00100010" not in seen
+    assert ask(item, "POST", ITEM + "/cancelrequest", scope=launch).status_code == 403
+    elsewhere = Scope(item.scope.organization_id, "launch", studies=("9.9",))
+    assert ask(item, "GET", "/workitems", scope=elsewhere).json() == []
+    assert ask(item, "GET", ITEM, scope=elsewhere).status_code == 404
+
+
+def test_who_subscribed_hears_what_happened_once(item: Any) -> None:
+    answer = ask(item, "POST", ITEM + "/subscribers/READER")
+    assert answer.status_code == 201
+    place = answer.headers["content-location"].removeprefix("http://testserver/dicomweb")
+    first = ask(item, "GET", place).json()
+    assert [event["00741000"]["Value"] for event in first["events"]] == [["SCHEDULED"]]
+    assert ask(item, "POST", ITEM + "/cancelrequest").status_code == 202
+    then = ask(item, "GET", f"{place}?after={first['last']}").json()
+    assert [event["00741000"]["Value"] for event in then["events"]] == [["IN PROGRESS"], ["CANCELED"]]
+    assert ask(item, "GET", f"{place}?after={then['last']}").json() == {"last": then["last"], "events": []}
+    again = ask(item, "POST", ITEM + "/cancelrequest")
+    assert (again.status_code, again.headers["warning"][-9:]) == (202, "CANCELED.")
+    assert ask(item, "DELETE", ITEM + "/subscribers/READER").status_code == 200
