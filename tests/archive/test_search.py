@@ -123,6 +123,7 @@ def requested(step: str, procedure: str) -> Dataset:
         ("00400275.00400009", "SPS2", True),
         ("00400275.00400009", "sps*", True),
         ("00400275.00400009", "PS2", False),
+        ("00400275.00400009", "X\\\\SPS1", True),
         ("RequestAttributesSequence.RequestedProcedureID", "R_1", True),
         ("RequestAttributesSequence.RequestedProcedureID", "RX1", False),
         ("TimezoneOffsetFromUTC", "+0300", True),

@@ -178,6 +178,9 @@ def several_condition(at: str, each: Filter, names: list[str], parameters: dict[
     """The column holds every value between backslashes, and any one of them may match."""
     if each.kind == "empty":
         return f"({at} is null or {at} = '')"
+    if each.attribute.sequence and each.kind != "wildcard":  # these have an index of single values
+        parameters.update(zip(names, each.values, strict=True))
+        return rf"string_to_array({at}, '\') && cast(array[{', '.join(':' + name for name in names)}] as text[])"
     for name, value in zip(names, each.values, strict=True):
         pattern = str(value) if each.kind == "wildcard" else like_escape(str(value))
         parameters[name] = rf"%\\{pattern}\\%"

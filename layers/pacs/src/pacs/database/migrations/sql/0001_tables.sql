@@ -127,8 +127,8 @@ create table series (
 create index series_uid on series (organization_id, series_instance_uid);
 
 create index series_requests on series using gin (
-  scheduled_procedure_step_id gin_trgm_ops,
-  requested_procedure_id gin_trgm_ops
+  string_to_array(scheduled_procedure_step_id, '\'),
+  string_to_array(requested_procedure_id, '\')
 );
 
 create index series_underived on series (updated_at) where derived_revision < revision;
