@@ -92,12 +92,20 @@ class FrameReader:
     def decoded(self, frame_number: int) -> Frame:
         """A frame uncompressed. Raises NotFound, UndecodablePixels."""
         syntax = self._instance.transfer_syntax_uid
-        body, _changed = to_explicit_little_endian(self.stored(frame_number), self.header.dataset, syntax)
+        stored, vr = self.stored(frame_number), self.pixel_vr
+        body, _changed = to_explicit_little_endian(stored, self.header.dataset, syntax, vr)
         return Frame(body, EXPLICIT_LITTLE_ENDIAN)
 
     def pixels(self, frame_number: int) -> "Pixels":
         """A frame as an array of its samples. Raises NotFound, UndecodablePixels."""
-        return decode_frame(self.stored(frame_number), self.header.dataset, self._instance.transfer_syntax_uid)
+        syntax = self._instance.transfer_syntax_uid
+        return decode_frame(self.stored(frame_number), self.header.dataset, syntax, self.pixel_vr)
+
+    @property
+    def pixel_vr(self) -> str:
+        """OB, OW …, where the object says so itself."""
+        vr = self.header.pixel_data.vr if self.header.pixel_data else ""
+        return vr if len(vr) == 2 else ""
 
     def encoded(self, frame_number: int, transfer_syntax_uid: str) -> Frame:
         """A frame in a syntax that a client asked for. Raises NotFound, UndecodablePixels, NotAcceptable."""

@@ -3,19 +3,29 @@
 Source: PS3.18 §10.4.1.1.3 and §10.4.1.1.8.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pacs.archive.frames import FrameReader
 from pacs.archive.lookup import Instance, Level, find_instances
 from pacs.archive.retrieve import read_original_header
-from pacs.dicom.render import Format, render
-from pacs.dicom.transcode import decode_frame
-from pacs.errors import NotFound, ObjectNotFound
+from pacs.dicom.json import little_endian
+from pacs.dicom.render import Format, Region, animate, draw, number, render
+from pacs.dicomweb.viewport import Viewport
+from pacs.errors import BadRequest, NotFound, ObjectNotFound
 from pacs.people.scope import Scope
 from pacs.ports import Services
 
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
 THUMBNAIL_PX, THUMBNAIL_QUALITY = 256, 80
+ANIMATED_FRAMES_MAX, ANIMATED_PX = 300, 512
+DEFAULT_FRAME_MS, FASTEST_FRAME_MS = 100, 20
+# Palettes, segmented ones, and the data of lookup tables. Source: PS3.6 §6
+TABLES = frozenset((0x00281201, 0x00281202, 0x00281203, 0x00281221, 0x00281222, 0x00281223, 0x00283006))
+TABLE_MAX_BYTES = 1 << 20
 ENCAPSULATED = "1.2.840.10008.5.1.4.1.1.104."
 ENCAPSULATED_DOCUMENT = "00420011"
 DOCUMENT_MEDIA_TYPE, DOCUMENT_LENGTH = 0x00420012, 0x00420015
@@ -25,31 +35,63 @@ VIDEO_SYNTAXES = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in range(1
 
 @dataclass(frozen=True)
 class Look:
-    """How a picture is to look: window (center, width, function), size (width, height) in pixels, format."""
+    """How a picture is to look: window (center, width, function), size in pixels and region (see `render`), format."""
 
     window: tuple[float, float, str] | None = None
     size: tuple[int, int] | None = None
+    region: Region | None = None
     format: Format = "jpeg"
     quality: int = 90
 
 
 def render_frame(services: Services, instance: Instance, frame_number: int, look: Look) -> bytes:
-    """One frame as a JPEG or PNG picture. Raises NotFound, UndecodablePixels."""
-    return render_with(FrameReader(services, instance), instance.transfer_syntax_uid, frame_number, look)
+    """One frame as a picture. Raises NotFound, UndecodablePixels."""
+    return render_with(FrameReader(services, instance), frame_number, look)
 
 
-def render_with(reader: FrameReader, transfer_syntax_uid: str, frame_number: int, look: Look) -> bytes:
-    dataset: Any = reader.header.dataset
-    pixels = decode_frame(reader.stored(frame_number), dataset, transfer_syntax_uid)
+def render_with(reader: FrameReader, frame_number: int, look: Look) -> bytes:
     return render(
-        pixels,
-        dataset,
+        reader.pixels(frame_number),
+        dataset_with_tables(reader),
         window=look.window,
         size=look.size,
         format=look.format,
         quality=look.quality,
         frame_number=frame_number,
+        region=look.region,
     )
+
+
+def render_animation(services: Services, instance: Instance, frame_numbers: Sequence[int], look: Look) -> bytes:
+    """Frames one after the other as an animated GIF, at the pace of the header. Raises NotFound, UndecodablePixels,
+    BadRequest for more frames than anybody looks at in this way.
+    """
+    if len(frame_numbers) > ANIMATED_FRAMES_MAX:
+        raise BadRequest(f"at most {ANIMATED_FRAMES_MAX} frames are animated: name them", field="frames")
+    reader = FrameReader(services, instance)
+    dataset = dataset_with_tables(reader)
+    size = look.size or (ANIMATED_PX, ANIMATED_PX)
+    images = (draw(reader.pixels(each), dataset, look.window, size, each, look.region) for each in frame_numbers)
+    return animate(images, max(int(number(dataset, "FrameTime") or DEFAULT_FRAME_MS), FASTEST_FRAME_MS))
+
+
+def dataset_with_tables(reader: FrameReader) -> "Dataset":
+    """The header with those lookup tables and palettes that are too large to be read with it."""
+    from pydicom.dataelem import DataElement
+    from pydicom.tag import BaseTag
+
+    header = reader.header
+    for path, large in header.large.items():
+        if large.tag not in TABLES or large.length > TABLE_MAX_BYTES:
+            continue
+        item: Any = header.dataset
+        steps = path.split("/")[:-1]
+        for sequence, index in zip(steps[::2], steps[1::2], strict=True):
+            item = item[BaseTag(int(sequence, 16))].value[int(index)]
+        if BaseTag(large.tag) not in item:
+            value = little_endian(reader.read(large.offset, large.length), "OW", header)
+            item[BaseTag(large.tag)] = DataElement(BaseTag(large.tag), "OW", value)
+    return header.dataset
 
 
 def representative(services: Services, scope: Scope, level: Level) -> Instance:
@@ -65,16 +107,17 @@ def thumbnail(services: Services, scope: Scope, level: Level) -> bytes:
 
 
 def thumbnail_of(
-    services: Services, instance: Instance, *, size: tuple[int, int] | None = None, frame_number: int | None = None
+    services: Services, instance: Instance, *, viewport: Viewport | None = None, frame_number: int | None = None
 ) -> bytes:
-    """A small JPEG of an instance's middle frame, made once, or of another frame or size.
+    """A small JPEG of an instance's middle frame, made once, or of another frame, size or region.
 
     Raises NotFound, UndecodablePixels.
     """
     reader = FrameReader(services, instance)
-    if size or frame_number:
-        look = Look(size=size or (THUMBNAIL_PX, THUMBNAIL_PX), quality=THUMBNAIL_QUALITY)
-        return render_with(reader, instance.transfer_syntax_uid, frame_number or middle(reader), look)
+    if viewport or frame_number:
+        size, region = (viewport.size, viewport.region) if viewport else ((THUMBNAIL_PX, THUMBNAIL_PX), None)
+        look = Look(size=size, region=region, quality=THUMBNAIL_QUALITY)
+        return render_with(reader, frame_number or middle(reader), look)
     try:
         return services.derived.get(instance.path.thumbnail)[1]
     except ObjectNotFound:
@@ -87,7 +130,7 @@ def middle(reader: FrameReader) -> int:
 
 def make_thumbnail(services: Services, instance: Instance, reader: FrameReader) -> bytes:
     look = Look(size=(THUMBNAIL_PX, THUMBNAIL_PX), quality=THUMBNAIL_QUALITY)
-    picture = render_with(reader, instance.transfer_syntax_uid, middle(reader), look)
+    picture = render_with(reader, middle(reader), look)
     services.derived.put(instance.path.thumbnail, picture, content_type="image/jpeg")
     return picture
 

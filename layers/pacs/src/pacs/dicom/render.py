@@ -6,6 +6,7 @@ Source: PS3.3 §C.11 and §C.7.6.3.1.5, PS3.18 §8.3.5
 """
 
 import io
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
 from pacs.dicom.transcode import whole
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     Bytes8 = NDArray[np.uint8]
 
 Window = tuple[float, float, str]  # center, width, function
-Format = Literal["jpeg", "png"]
+Format = Literal["jpeg", "png", "gif"]
+Region = tuple[float, float, float | None, float | None]  # x, y, width, height; None: to the edge
 
 FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
 MAX_SIDE_PX = 16384
@@ -38,6 +40,7 @@ def render(
     format: Format = "jpeg",
     quality: int = 90,
     frame_number: int = 1,
+    region: Region | None = None,
 ) -> bytes:
     """A picture of one decoded frame (see `transcode.decode_frame`: several samples are RGB), 8 bits a sample.
 
@@ -46,6 +49,21 @@ def render(
     meant, UndecodablePixels for pixels that this header does not describe.
     """
     check(window, size, format, quality)
+    return encode(draw(pixels, dataset, window, size, frame_number, region), format, quality)
+
+
+def draw(
+    pixels: "Pixels",
+    dataset: "Dataset",
+    window: Window | None,
+    size: tuple[int, int] | None,
+    frame_number: int,
+    region: Region | None = None,
+) -> "Image":
+    """As `render`, before it is encoded."""
+    import numpy as np
+    from PIL import Image
+
     if pixels.ndim == 3:
         picture = colours(pixels, whole(dataset, "BitsStored", pixels.dtype.itemsize * 8))
     elif pixels.ndim == 2 and dataset.get("PhotometricInterpretation") == "PALETTE COLOR":
@@ -54,7 +72,10 @@ def render(
         picture = greys(pixels, dataset, window, frame_number)
     else:
         raise UndecodablePixels("a frame must have two dimensions, or three with its samples")
-    return encode(picture, size, format, quality)
+    image = Image.fromarray(np.ascontiguousarray(picture))
+    if region:
+        image = cropped(image, region)
+    return fitted(image, size) if size else image
 
 
 def check(window: Window | None, size: tuple[int, int] | None, format: str, quality: int) -> None:
@@ -62,8 +83,8 @@ def check(window: Window | None, size: tuple[int, int] | None, format: str, qual
         raise BadRequest("the window must be a center, a width of at least 1, and a function", field="window")
     if size and not all(0 < side <= MAX_SIDE_PX for side in size):
         raise BadRequest(f"width and height must be between 1 and {MAX_SIDE_PX} pixels", field="viewport")
-    if format not in ("jpeg", "png"):
-        raise BadRequest("the format must be jpeg or png", field="accept")
+    if format not in ("jpeg", "png", "gif"):
+        raise BadRequest("the format must be jpeg, png or gif", field="accept")
     if not 1 <= quality <= 100:
         raise BadRequest("the quality must be between 1 and 100", field="quality")
 
@@ -84,7 +105,8 @@ def greys(pixels: "Pixels", dataset: "Dataset", window: Window | None, frame_num
     else:
         found = window or header_window(dataset, frame_number)
         shown = windowed(values, found) if found else stretched(values, pixels, dataset)
-    if dataset.get("PhotometricInterpretation") == "MONOCHROME1":
+    # The two say the same: in projection images MONOCHROME1 is always INVERSE. Source: PS3.3 §C.8.11.3.1.2
+    if dataset.get("PhotometricInterpretation") == "MONOCHROME1" or dataset.get("PresentationLUTShape") == "INVERSE":
         shown = 1.0 - shown
     return to_bytes(shown)
 
@@ -233,19 +255,45 @@ def to_bytes(shown: "Values") -> "Bytes8":
     return (np.nan_to_num(shown) * 255 + 0.5).astype(np.uint8)
 
 
-def encode(picture: "Bytes8", size: tuple[int, int] | None, format: Format, quality: int) -> bytes:
-    import numpy as np
-    from PIL import Image
-
-    image = Image.fromarray(np.ascontiguousarray(picture))
-    if size:
-        image = fitted(image, size)
+def encode(image: "Image", format: Format, quality: int) -> bytes:
     out = io.BytesIO()
     if format == "png":
         image.save(out, "PNG", compress_level=3)
+    elif format == "gif":
+        image.save(out, "GIF")
     else:
         image.save(out, "JPEG", quality=quality)
     return out.getvalue()
+
+
+def animate(images: "Iterable[Image]", duration_ms: int) -> bytes:
+    """Drawn frames as an animated GIF that begins again at its end."""
+    first, *others = images
+    out = io.BytesIO()
+    first.save(out, "GIF", save_all=True, append_images=others, duration=duration_ms, loop=0)
+    return out.getvalue()
+
+
+def cropped(image: "Image", region: Region) -> "Image":
+    """The part of an image that lies in a region, mirrored where width or height are negative. Raises BadRequest.
+
+    Source: PS3.18 §8.3.5.1.3
+    """
+    from PIL.Image import Transpose
+
+    x, y, width, height = region
+    wide = image.width - x if width is None else abs(width)
+    high = image.height - y if height is None else abs(height)
+    left, top = max(round(x), 0), max(round(y), 0)
+    right, bottom = min(round(x + wide), image.width), min(round(y + high), image.height)
+    if left >= right or top >= bottom:
+        raise BadRequest("the region of the viewport lies outside the image", field="viewport")
+    image = image.crop((left, top, right, bottom))
+    if width is not None and width < 0:
+        image = image.transpose(Transpose.FLIP_LEFT_RIGHT)
+    if height is not None and height < 0:
+        image = image.transpose(Transpose.FLIP_TOP_BOTTOM)
+    return image
 
 
 def fitted(image: "Image", size: tuple[int, int]) -> "Image":

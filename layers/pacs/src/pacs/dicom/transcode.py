@@ -66,11 +66,12 @@ def contradicts(dataset: "Dataset", codestream: bytes) -> bool:
     return signed is not None and signed != bool(whole(dataset, "PixelRepresentation", 0))
 
 
-def decode_frame(frame: bytes, dataset: "Dataset", transfer_syntax_uid: str) -> "Pixels":
+def decode_frame(frame: bytes, dataset: "Dataset", transfer_syntax_uid: str, pixel_vr: str = "") -> "Pixels":
     """The samples of one frame, as stored values of the dtype that the header says.
 
     Shape (rows, columns), or (rows, columns, samples) of RGB when there are several samples. `frame` is in the stored
     syntax, without item headers; frames of one bit begin at a byte, those of the deflated syntax are inflated.
+    `pixel_vr` tells how bytes stand in big endian: those of OW in swapped pairs.
     Raises UndecodablePixels with the codec's reason.
     """
     import warnings
@@ -79,6 +80,8 @@ def decode_frame(frame: bytes, dataset: "Dataset", transfer_syntax_uid: str) -> 
     from pydicom.pixels.decoders.base import get_decoder
 
     options = pixel_options(dataset, transfer_syntax_uid)
+    if pixel_vr and options.get("pixel_keyword") == "PixelData":
+        options["pixel_vr"] = pixel_vr
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -91,13 +94,13 @@ def decode_frame(frame: bytes, dataset: "Dataset", transfer_syntax_uid: str) -> 
 
 
 def to_explicit_little_endian(
-    frame: bytes, dataset: "Dataset", transfer_syntax_uid: str
+    frame: bytes, dataset: "Dataset", transfer_syntax_uid: str, pixel_vr: str = ""
 ) -> tuple[bytes, dict[str, str | int]]:
     """One frame in Explicit VR Little Endian, and the attributes of the header that it changes.
 
     Raises UndecodablePixels.
     """
-    pixels = decode_frame(frame, dataset, transfer_syntax_uid)
+    pixels = decode_frame(frame, dataset, transfer_syntax_uid, pixel_vr)
     return pixels.astype(pixels.dtype.newbyteorder("<"), copy=False).tobytes(), explicit_attributes(dataset)
 
 

@@ -4,6 +4,7 @@ Source: PS3.18 §8.3.5.1.2 and §8.3.5.1.4
 """
 
 import math
+from dataclasses import dataclass
 
 from pacs.errors import BadRequest
 
@@ -11,12 +12,30 @@ MAX_SIDE_PX = 16384
 FUNCTIONS = {"linear": "LINEAR", "linear-exact": "LINEAR_EXACT", "sigmoid": "SIGMOID"}
 
 
-def parse_viewport(text: str) -> tuple[int, int]:
-    """`width,height` in pixels. Raises BadRequest."""
+@dataclass(frozen=True)
+class Viewport:
+    """The size of the picture in pixels, and which region of the image it shows: x, y, width, height in its pixels.
+
+    None: to the edge. Negative width or height: mirrored.
+    """
+
+    size: tuple[int, int]
+    region: tuple[float, float, float | None, float | None] = (0, 0, None, None)
+
+
+def parse_viewport(text: str) -> Viewport:
+    """`width,height`, or with the region to show `width,height,x,y,width,height`. Raises BadRequest."""
     parts = text.split(",")
-    if len(parts) != 2 or not all(each.isascii() and each.isdigit() and 0 < int(each) <= MAX_SIDE_PX for each in parts):
+    size, rest = parts[:2], parts[2:]
+    if len(size) != 2 or not all(each.isascii() and each.isdigit() and 0 < int(each) <= MAX_SIDE_PX for each in size):
         raise BadRequest(f"viewport must be width,height between 1 and {MAX_SIDE_PX} pixels", field="viewport")
-    return int(parts[0]), int(parts[1])
+    try:
+        x, y, width, height = (float(each) if each.strip() else None for each in rest or [""] * 4)
+    except ValueError as error:
+        raise BadRequest("the region of a viewport must be x,y,width,height", field="viewport") from error
+    if any(each is not None and not math.isfinite(each) for each in (x, y, width, height)):
+        raise BadRequest("the region of a viewport must be of finite numbers", field="viewport")
+    return Viewport((int(size[0]), int(size[1])), (x or 0, y or 0, width, height))
 
 
 def parse_window(text: str) -> tuple[float, float, str]:

@@ -11,6 +11,7 @@ from pacs.archive.frames import DEFLATED, EXPLICIT_LITTLE_ENDIAN, Frame, FrameRe
 from pacs.archive.lookup import Instance, Level, find_instance, find_instances
 from pacs.archive.rendering import (
     Look,
+    render_animation,
     render_frame,
     representative,
     retrieve_document,
@@ -31,7 +32,7 @@ from pacs.ports import Services
 DICOM = "application/dicom"
 OCTETS = "application/octet-stream"
 VIDEO = "video/mp4"
-IMAGES: dict[str, Format] = {"image/jpeg": "jpeg", "image/png": "png"}
+IMAGES: dict[str, Format] = {"image/jpeg": "jpeg", "image/png": "png", "image/gif": "gif"}
 WRITTEN = (EXPLICIT_LITTLE_ENDIAN, DEFLATED, *ENCODED)
 # Source: PS3.18 Table 8.7.3-5.
 MEDIA_TYPES = {
@@ -135,7 +136,7 @@ def convert(reader: FrameReader, frame_number: int, syntax: str) -> Frame:
 
 
 def rendered_answer(services: Services, scope: Scope, request: Request, level: Level, frame_list: str = "") -> Response:
-    """A picture of a level's middle instance or of one frame; PDF and video are sent as they are."""
+    """A picture of a level's middle instance or of one frame, a GIF of all; PDF and video are sent as they are."""
     instance = representative(services, scope, level)
     modified = instance.updated_at
     if (document := retrieve_document(services, instance)) is not None:
@@ -145,7 +146,12 @@ def rendered_answer(services: Services, scope: Scope, request: Request, level: L
         return ranged(request, services.derived, key, size, VIDEO, version([instance], VIDEO))
     media_type = choose(accepted(request), [Offer(each) for each in IMAGES]).media_type
     asked = look(request, IMAGES[media_type])
-    picture = render_frame(services, instance, one_frame(instance, frame_list), asked)
+    if asked.format == "gif":
+        every = range(1, instance.frame_table.number_of_frames + 1)
+        numbers = parse_frame_list(frame_list) if frame_list else every
+        picture = render_animation(services, instance, numbers, asked)
+    else:
+        picture = render_frame(services, instance, one_frame(instance, frame_list), asked)
     return carried(services, request, picture, media_type, modified=modified)
 
 
@@ -164,9 +170,9 @@ def thumbnail_answer(
     instance = representative(services, scope, level)
     choose(accepted(request), [Offer("image/jpeg")])
     query = request.query_params
-    size = parse_viewport(query["viewport"]) if "viewport" in query else None
+    viewport = parse_viewport(query["viewport"]) if "viewport" in query else None
     frame_number = one_frame(instance, frame_list) if frame_list else None
-    picture = thumbnail_of(services, instance, size=size, frame_number=frame_number)
+    picture = thumbnail_of(services, instance, viewport=viewport, frame_number=frame_number)
     return carried(services, request, picture, "image/jpeg", modified=instance.updated_at)
 
 
@@ -176,9 +182,11 @@ def look(request: Request, format: Format) -> Look:
     quality = query.get("quality", "90")
     if not (quality.isascii() and quality.isdigit() and 1 <= int(quality) <= 100):
         raise BadRequest("quality must be a number from 1 to 100", field="quality")
+    viewport = parse_viewport(query["viewport"]) if "viewport" in query else None
     return Look(
         window=parse_window(query["window"]) if "window" in query else None,
-        size=parse_viewport(query["viewport"]) if "viewport" in query else None,
+        size=viewport.size if viewport else None,
+        region=viewport.region if viewport else None,
         format=format,
         quality=int(quality),
     )
