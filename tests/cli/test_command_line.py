@@ -70,7 +70,7 @@ def test_other_times_are_refused_by_name(text: str) -> None:
         (["failures"], 1, "start it with `make up`, or set PACS_HOME"),
         (["import"], 2, "Missing argument 'PATH': see `pacs import --help`"),
         (["import", "/there/is/nothing"], 1, "/there/is/nothing: No such file or directory"),
-        (["improt"], 2, "No such command 'improt'"),
+        (["bogus"], 2, "No such command 'bogus'"),
         (["status", "--colour"], 2, "No such option: --colour"),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
