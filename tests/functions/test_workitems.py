@@ -153,3 +153,31 @@ def test_who_subscribed_hears_what_happened_once(item: Any) -> None:
     again = ask(item, "POST", ITEM + "/cancelrequest")
     assert (again.status_code, again.headers["warning"][-9:]) == (202, "CANCELED.")
     assert ask(item, "DELETE", ITEM + "/subscribers/READER").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("POST", "/workitems", scheduled() | {"00741204": {"vr": "LO", "Value": ["a\0b"]}}, 400),
+        ("POST", "/workitems", scheduled() | {"00404005": {"vr": "DT", "Value": ["00010101+1400"]}}, 400),
+        ("POST", "/workitems", scheduled() | {"00404011": {"vr": "DT", "Value": ["soon"]}}, 400),
+        ("POST", "/workitems", scheduled() | {"00100010": {"vr": "PN", "Value": [{"Alphabetic": "a" * 9000}]}}, 201),
+        ("POST", "/workitems", scheduled() | {"00404025": {"vr": "SQ"}}, 201),
+        ("POST", "/workitems?workitem=..%2F..", scheduled(), 400),
+        ("GET", "/workitems/%00", None, 400),
+        ("GET", "/workitems/%F0%9F%92%A3", None, 404),
+        ("GET", "/workitems?PatientName=%00", None, 400),
+        ("GET", "/workitems?ScheduledProcedureStepStartDateTime=00010101-99991231", None, 200),
+        ("GET", "/workitems?PatientID=%5C%25_'%22%3B--", None, 200),
+        ("GET", "/workitems?0008.0018=1", None, 400),
+        ("GET", "/workitems?offset=2147483647&limit=0", None, 200),
+        ("GET", "/subscribers/%2E%2E/events", None, 404),
+        ("GET", "/subscribers/READER/events?after=99999999999999999999", None, 400),
+        ("POST", ALL + "/subscribers/READER?deletionlock=perhaps", None, 400),
+        ("POST", ITEM + "/cancelrequest", {"0074100E": {"vr": "SQ", "Value": [{"x": 1}]}}, 400),
+    ],
+)
+def test_odd_requests_are_answered_and_nothing_breaks(
+    item: Any, method: str, path: str, body: Json | None, status: int
+) -> None:
+    assert ask(item, method, path, body).status_code == status
