@@ -23,10 +23,6 @@ from pacs.people.scope import Scope
 from pacs.ports import Services
 
 IN_MEMORY_BYTES = 64 << 20
-REVISION = text(
-    "select revision from series where organization_id = cast(:organization_id as uuid)"
-    " and study_instance_uid = :study and series_instance_uid = :series"
-)
 DERIVED = text(
     "update series set derived_revision = :revision where organization_id = cast(:organization_id as uuid)"
     " and study_instance_uid = :study and series_instance_uid = :series and derived_revision < :revision"
@@ -75,7 +71,7 @@ def derive_series(services: Services, path: tuple[str, str, str], named: set[str
             stages[stage_of(reader, instance)][instance.object_key] = error
     for stage, problems in stages.items():
         record_failures(services.database, stage, problems)
-        clear_failures(services.database, stage, done)
+    clear_failures(services.database, tuple(stages), done)
     return stages["derive"] | stages["transcode"]
 
 
@@ -96,13 +92,9 @@ def stage_of(reader: FrameReader, instance: Instance) -> Stage:
 
 
 def write_series_metadata(services: Services, path: tuple[str, str, str]) -> list[Instance]:
-    """Compose the whole of a series and mark the revision it shows; returns the series' instances.
-
-    The revision is read before the instances: a whole may hold more than its revision says, never less.
-    """
+    """Compose the whole of a series and mark the revision it shows; returns the series' instances."""
     organization_id, study, series = path
     where = {"organization_id": organization_id, "study": study, "series": series}
-    rows = services.database.fetch(REVISION, where)
     try:
         instances = find_instances(services.database, Scope(organization_id, "system"), Level(study, series))
     except NotFound:
@@ -110,7 +102,7 @@ def write_series_metadata(services: Services, path: tuple[str, str, str]) -> lis
     body = gzip.compress(compose(services, instances), LEVEL, mtime=0)
     key = keys.series_metadata(*path)
     services.derived.put(key, body, content_type="application/dicom+json", content_encoding="gzip")
-    services.database.fetch(DERIVED, {**where, "revision": rows[0]["revision"]})
+    services.database.fetch(DERIVED, {**where, "revision": instances[0].revision})
     return instances
 
 

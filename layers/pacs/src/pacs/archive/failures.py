@@ -21,7 +21,7 @@ RECORD = text(
       code = excluded.code, reason = excluded.reason, attempts = failures.attempts + 1, last_at = now()
     """
 )
-CLEAR = text("delete from failures where stage = :stage and object_key = any(:object_keys)")
+CLEAR = text("delete from failures where stage = any(:stages) and object_key = any(:object_keys)")
 LIST = text(
     "select stage, object_key, code, reason, attempts, first_at, last_at from failures"
     " where organization_id = cast(:organization_id as uuid) or (organization_id is null and :is_system)"
@@ -53,9 +53,9 @@ def organization_of(key: str) -> str | None:
         return None
 
 
-def clear_failures(database: Database, stage: Stage, object_keys: Iterable[str]) -> None:
+def clear_failures(database: Database, stages: tuple[Stage, ...], object_keys: Iterable[str]) -> None:
     """Forget the failures of objects that went through after all."""
-    database.fetch(CLEAR, {"stage": stage, "object_keys": sorted(object_keys)})
+    database.fetch(CLEAR, {"stages": list(stages), "object_keys": sorted(object_keys)})
 
 
 def list_failures(database: Database, scope: Scope, *, limit: int = 1000) -> Rows:

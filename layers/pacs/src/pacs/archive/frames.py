@@ -61,7 +61,7 @@ class FrameReader:
     def _source(self) -> ByteSource:
         if self._original is not None:
             return BytesSource(self._original)
-        return StoreSource(self._services.originals, self._services.originals.head(self._instance.object_key))
+        return StoreSource(self._services.originals, self._instance.object_key)
 
     def stored(self, frame_number: int) -> bytes:
         """The bytes of a frame in the stored syntax (inflated, when that is the deflated one)."""

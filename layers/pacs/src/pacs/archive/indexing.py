@@ -66,7 +66,7 @@ def index_objects(services: Services, object_keys: Sequence[str]) -> dict[str, P
         each.row["object_key"]: each.frames_problem for each in read if each.frames_problem is not None
     }
     record_failures(services.database, "transcode", problems)
-    clear_failures(services.database, "index", [row["object_key"] for row in indexed])
+    clear_failures(services.database, ("index",), [row["object_key"] for row in indexed])
     services.queue.publish(TOPIC, [instance_event(row) for row in indexed])
     return failed
 
@@ -96,7 +96,7 @@ def read_instances(services: Services, object_keys: Sequence[str]) -> tuple[list
 def read_instance(services: Services, key: str) -> ReadInstance:
     """Read one original's header and frame table. Raises InvalidInstance when it cannot be indexed."""
     path = keys.parse_original(key)
-    source = StoreSource(services.originals, services.originals.head(key))
+    source = StoreSource(services.originals, key)
     header = read_header(source)
     row = index_row(header)
     if (row["study_instance_uid"], row["series_instance_uid"], row["sop_instance_uid"]) != (

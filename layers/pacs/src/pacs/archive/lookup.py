@@ -18,7 +18,8 @@ from pacs.ports import Database
 
 COLUMNS = (
     "i.organization_id, i.study_instance_uid, i.series_instance_uid, i.sop_instance_uid, i.object_key, i.size_bytes,"
-    " i.sha256, i.transfer_syntax_uid, i.frames, i.metadata_key, i.sop_class_uid, i.number_of_frames, i.updated_at"
+    " i.sha256, i.transfer_syntax_uid, i.frames, i.metadata_key, i.sop_class_uid, i.number_of_frames, i.updated_at,"
+    " e.revision"
 )
 
 
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Instance:
-    """What the index knows of one stored instance; `frames` is its packed frame table."""
+    """What the index knows of one stored instance; `frames` is its packed frame table.
+
+    `revision` is that of its series in which it was found.
+    """
 
     path: InstancePath
     object_key: str
@@ -39,6 +43,7 @@ class Instance:
     metadata_key: str
     frames: str
     updated_at: datetime
+    revision: int
 
     @property
     def frame_table(self) -> FrameTable:
@@ -120,4 +125,5 @@ def instance_of(row: Mapping[str, Any]) -> Instance:
         metadata_key=row["metadata_key"],
         frames=row["frames"] or "",
         updated_at=row["updated_at"],
+        revision=row["revision"],
     )

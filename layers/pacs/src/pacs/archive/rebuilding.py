@@ -39,8 +39,7 @@ def delete_missing(services: Services, prefix: str) -> int:
     for start in range(0, len(missing), PAGE):
         page = missing[start : start + PAGE]
         delete_rows(services.database, page)
-        for stage in get_args(Stage):
-            clear_failures(services.database, stage, page)
+        clear_failures(services.database, get_args(Stage), page)
     return len(missing)
 
 
@@ -68,7 +67,7 @@ def retry_failures(services: Services, failures: Sequence[Mapping[str, Any]], me
         if stored:
             again.add(key)
     for stage, keys in forgotten.items():
-        clear_failures(services.database, stage, keys)
+        clear_failures(services.database, (stage,), keys)
     return request_indexing(services, sorted(again.difference(*map(named_keys, messages))))
 
 

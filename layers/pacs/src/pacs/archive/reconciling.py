@@ -43,7 +43,7 @@ def reconcile(services: Services, prefix: str = "") -> dict[str, int]:
                 pending = []
     queued += request_indexing(services, pending)
     record_failures(services.database, "reconcile", missing)
-    clear_failures(services.database, "reconcile", present)
+    clear_failures(services.database, ("reconcile",), present)
     return {"seen": seen, "queued": queued, "missing": len(missing)}
 
 

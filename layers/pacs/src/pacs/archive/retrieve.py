@@ -138,7 +138,7 @@ def written_syntax(instance: Instance, transfer_syntax_uid: str) -> str:
 
 def read_original_header(services: Services, instance: Instance) -> tuple[StoreSource, Header]:
     """The header of an original and where to read more of it."""
-    source = StoreSource(services.originals, services.originals.head(instance.object_key))
+    source = StoreSource(services.originals, instance.object_key)
     return source, read_header(source)
 
 

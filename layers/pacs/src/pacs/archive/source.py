@@ -2,19 +2,26 @@
 
 from pathlib import Path
 
-from pacs.ports import ObjectInfo, ObjectStore
+from pacs.dicom.source import FIRST_BLOCK_BYTES
+from pacs.ports import ObjectStore
 
 
 class StoreSource:
     """Ranged reads of one object (see `pacs.dicom.source.ByteSource`)."""
 
-    def __init__(self, store: ObjectStore, info: ObjectInfo) -> None:
+    def __init__(self, store: ObjectStore, key: str) -> None:
+        """Asks the store once: for what it knows of the object and its first block, in which most headers end.
+
+        Raises ObjectNotFound, StoreUnavailable.
+        """
         self._store = store
-        self.info = info
-        self.size_bytes = info.size_bytes
+        self.info, self._start = store.read_start(key, FIRST_BLOCK_BYTES)
+        self.size_bytes = self.info.size_bytes
 
     def read(self, offset: int, length: int) -> bytes:
         """At most `length` bytes from `offset`. Raises ObjectNotFound, StoreUnavailable."""
+        if min(offset + length, self.size_bytes) <= len(self._start):
+            return self._start[offset : offset + length]
         return self._store.read(self.info.key, offset, length)
 
 

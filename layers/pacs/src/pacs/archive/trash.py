@@ -69,8 +69,7 @@ def delete_instances(services: Services, scope: Scope, level: Level, *, source_i
     with services.database.transaction() as transaction:
         keys, left = move_rows(transaction, services.settings.delete_retention_days, scope, level, now)
         record(transaction, scope, deed("delete", level, len(keys)), source_ip=source_ip)
-    for stage in get_args(Stage):
-        clear_failures(services.database, stage, keys)
+    clear_failures(services.database, get_args(Stage), keys)
     delete_derived(services, [paths[key] for key in keys if key in paths], left)
     return len(keys)
 
