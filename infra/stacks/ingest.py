@@ -124,7 +124,7 @@ class Ingest(Stack):
             allow(("s3:GetObject",), exchange.arn_for_objects("config/modalities.json")),
             allow(("s3:PutObject",), exchange.arn_for_objects("associations/*")),
             allow(BUCKET_ACTIONS[:1], originals.bucket_arn, exchange.bucket_arn),
-            # C-FIND asks the index.
+            # C-FIND and C-MOVE ask the index.
             allow(DATABASE_ACTIONS, self.data.database.cluster_arn),
             allow(READ_SECRET, self.data.database_secret_arn),
             use_key(self.data),

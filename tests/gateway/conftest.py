@@ -174,6 +174,12 @@ class Clinic:
     def port(self) -> int:
         return self.running.port
 
+    def introduce(self, ae_title: str, port: int, organization_id: str = ORGANIZATION) -> None:
+        """Let the organization's moves go to a port of this machine."""
+        peer = {"ae_title": ae_title, "host": "127.0.0.1", "port": port, "organization_id": organization_id}
+        self.running.home.publish({**CLINIC_TABLE, "peers": [peer]})
+        self.running.node._peers.reload()
+
     def hold(self, *bodies: bytes, organization_id: str = ORGANIZATION, branch_id: str = BRANCH) -> None:
         """Store and index."""
         scope = Scope(organization_id, "system")

@@ -41,8 +41,8 @@ TRANSFER_SYNTAXES: tuple[str, ...] = tuple(
     )
 )
 
-# Patient and study root: C-FIND.
-QUERY_RETRIEVE = tuple(f"1.2.840.10008.5.1.4.1.2.{root}.{service}" for root in (1, 2) for service in (1,))
+# Patient and study root: C-FIND and C-MOVE.
+QUERY_RETRIEVE = tuple(f"1.2.840.10008.5.1.4.1.2.{root}.{service}" for root in (1, 2) for service in (1, 2))
 
 SERVICES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (Verification, (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian)),

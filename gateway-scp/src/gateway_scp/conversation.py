@@ -8,9 +8,10 @@ Source: PS3.7 §9.1.2 to §9.1.4 and §9.3.2 to §9.3.4, PS3.8 §9.3.5
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from gateway_scp import part10
+from gateway_scp.records import Visit
 from pacs.dicom.elements import Item, Parser
 from pacs.dicom.header import IMPLICIT_LITTLE
 from pacs.dicom.source import BytesSource, RangedFile
@@ -71,6 +72,10 @@ class Conversation:
         self._association = association
         self.request = request
         self._waiting = bytearray()
+
+    @property
+    def visit(self) -> Visit:
+        return cast(Visit, self._association.visit)
 
     @property
     def cancelled(self) -> bool:

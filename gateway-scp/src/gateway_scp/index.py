@@ -6,14 +6,28 @@ Both are imported and connected to when a peer first asks, so that storing needs
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pacs.bootstrap import Services
 from pacs.dicom.attributes import Level
 from pacs.dicom.modalities import Place
+from pacs.errors import NotFound
 from pacs.settings import Settings
 
 PAGE = 200  # the Data API answers at most 1 MB
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a sub-operation needs to know of an instance; `frames` is its packed frame table."""
+
+    series: str
+    instance: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    object_key: str
+    frames: str
 
 
 class Index:
@@ -44,6 +58,37 @@ class Index:
             if len(found) < PAGE:
                 return
             offset += PAGE
+
+    def studies(self, place: Place, patient_id: str | None, uids: Sequence[str]) -> list[str]:
+        """The UIDs of a patient's studies, of those named when any are. An ID is compared letter by letter."""
+        pairs = [("0020000D", "\\".join(uids))] if uids else []
+        if patient_id is not None:
+            pairs.append(("00100020", patient_id))
+        found = self.search(place, "study", pairs, ("00100020",))
+        return [
+            str(each["0020000D"]["Value"][0])
+            for each in found
+            if patient_id is None or each["00100020"].get("Value") == [patient_id]
+        ]
+
+    def instances(self, place: Place, studies: Sequence[str]) -> Iterator[Stored]:
+        """Every instance of these studies, in the order of series and instance numbers."""
+        from pacs.archive.lookup import Level, find_instances
+
+        for study in studies:
+            try:
+                found = find_instances(self._services.database, scope_of(place), Level(study))
+            except NotFound:
+                continue  # deleted meanwhile
+            for each in found:
+                yield Stored(
+                    each.path.series,
+                    each.path.instance,
+                    each.sop_class_uid,
+                    each.transfer_syntax_uid,
+                    each.object_key,
+                    each.frames,
+                )
 
 
 def scope_of(place: Place) -> Any:

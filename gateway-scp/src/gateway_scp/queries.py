@@ -1,8 +1,11 @@
 """Who may ask the index, and what is answered when that fails. Called by the node for every request that is no
 C-ECHO and no C-STORE.
 
-Source: PS3.4 §C.4.1.1.4, PS3.7 §C
+Source: PS3.4 §C.4.1.1.4, §C.4.2.1.5 and §C.4.3.1.4, PS3.7 §C
 """
+
+from collections import Counter
+from dataclasses import dataclass
 
 from gateway_scp import log
 from gateway_scp.conversation import (
@@ -15,26 +18,57 @@ from gateway_scp.conversation import (
 )
 from gateway_scp.finding import find
 from gateway_scp.index import Index
-from gateway_scp.wire import Acceptor
-from pacs.dicom.modalities import Match
+from gateway_scp.moving import destination, mover
+from gateway_scp.peers import Peers
+from gateway_scp.retrieving import chosen, perform
+from gateway_scp.wire import C_FIND_RQ, C_MOVE_RQ, Acceptor
+from pacs.dicom.modalities import Match, Place
 from pacs.errors import NotConfigured, PacsError, Unavailable
+from pacs.ports import ObjectStore
 
-NAMES = {0x0020: "C-FIND"}
+NAMES = {C_FIND_RQ: "C-FIND", C_MOVE_RQ: "C-MOVE"}
+NO_COUNT = 0xA701  # out of resources: unable to calculate the number of matches
 
 
-def serve(association: Acceptor, request: Request, index: Index, ae_title: str) -> None:
+@dataclass(frozen=True)
+class Desk:
+    """What requests are answered from."""
+
+    index: Index
+    peers: Peers
+    originals: ObjectStore
+    ae_title: str
+
+
+def serve(association: Acceptor, request: Request, desk: Desk) -> None:
     """Answer one request to its end, and count it. Raises OSError when the peer cannot be written to."""
     visit, conversation = association.visit, Conversation(association, request)
     visit.queries[NAMES[request.command]] += 1
     try:
-        visit.given["matches"] += find(conversation, index, admitted(visit.match).place, ae_title)
+        place = admitted(visit.match).place
+        if request.command == C_FIND_RQ:
+            visit.given["matches"] += find(conversation, desk.index, place, desk.ae_title)
+        else:
+            move(conversation, desk, place)
     except OSError:
         raise
     except Exception as error:  # whatever an index does, the peer gets an answer
-        status, comment = answer(error)
+        status, comment = answer(error, request)
         visit.failures[f"{status:04X}"] += 1
         log.error("request not served", error, id=visit.id, status=f"{status:04X}", reason=comment)
         conversation.respond(status, comment=comment, tag=error.tag if isinstance(error, Refused) else None)
+
+
+def move(conversation: Conversation, desk: Desk, place: Place) -> None:
+    request, visit = conversation.request, conversation.visit
+    peer = destination(desk.peers.current(), request.destination, place)
+    instances = chosen(conversation, desk.index, place)
+    if not instances:
+        perform(conversation, [], lambda stored: False)
+        return
+    with mover(peer, instances, desk.originals, desk.ae_title, (visit.calling_ae, request.message_id)) as sender:
+        progress = perform(conversation, instances, sender.send)
+    visit.given += Counter({"moved": progress.completed, "not moved": len(progress.failed)})
 
 
 def admitted(match: Match | None) -> Match:
@@ -44,10 +78,10 @@ def admitted(match: Match | None) -> Match:
     return match
 
 
-def answer(error: Exception) -> tuple[int, str]:
+def answer(error: Exception, request: Request) -> tuple[int, str]:
     """Status and comment. Texts of ours name no patient; those of others are not passed on."""
     if isinstance(error, Refused):
         return error.status, error.message
     if isinstance(error, NotConfigured | Unavailable):
-        return OUT_OF_RESOURCES, error.message
+        return OUT_OF_RESOURCES if request.command == C_FIND_RQ else NO_COUNT, error.message
     return UNABLE_TO_PROCESS, error.message if isinstance(error, PacsError) else "internal error"

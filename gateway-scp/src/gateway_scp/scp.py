@@ -21,6 +21,7 @@ from gateway_scp.health import Health
 from gateway_scp.index import Index
 from gateway_scp.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from gateway_scp.peers import Peers
+from gateway_scp.queries import Desk
 from gateway_scp.records import Visit, finish
 from gateway_scp.settings import GatewaySettings
 from gateway_scp.sockets import WaitingRoom, listen
@@ -46,7 +47,7 @@ class Node:
         self._stores = stores
         self._spool = Spool(settings.spool)
         self._peers = Peers(stores.exchange)
-        self._index = Index(settings)
+        self._desk = Desk(Index(settings), self._peers, stores.originals, settings.ae_title)
         self.open: set[Acceptor] = set()
         self.changed = threading.Condition()
         self._leaving = threading.Event()
@@ -72,7 +73,7 @@ class Node:
         self._room.run()
         self._drain()
         self._peers.stop()
-        self._index.close()
+        self._desk.index.close()
         if self._health:
             self._health.stop()
         log.info("stopped")
@@ -103,7 +104,7 @@ class Node:
         handlers.end_store(visit, request, self._stores)
 
     def serve(self, association: Acceptor, request: Request) -> None:
-        queries.serve(association, request, self._index, self._settings.ae_title)
+        queries.serve(association, request, self._desk)
 
     def handlers(self, visit: Visit) -> list[tuple[evt.EventType, Any, list[Any]]]:
         return [(event, handler, [visit]) for event, handler in handlers.HANDLERS]

@@ -25,7 +25,7 @@ from pynetdicom.acse import ACSE
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
-from pynetdicom.dimse_primitives import C_FIND
+from pynetdicom.dimse_primitives import C_FIND, C_MOVE
 from pynetdicom.dul import DULServiceProvider
 from pynetdicom.pdu import A_ABORT_RQ
 from pynetdicom.pdu_primitives import A_ASSOCIATE, P_DATA
@@ -41,7 +41,8 @@ IDLE_S = 300.0  # an open association that says nothing
 STALL_S = 60.0  # a peer that stops in the middle of a PDU
 P_DATA_TF, A_ABORT = 0x04, 0x07
 ESTABLISHED = "Sta6"
-COMMANDS = {C_FIND: 0x0020}
+C_FIND_RQ, C_MOVE_RQ = 0x0020, 0x0021
+COMMANDS = {C_FIND: C_FIND_RQ, C_MOVE: C_MOVE_RQ}
 # Peers may send P-DATA of any length, as it is streamed; nothing else is long.
 OTHER_PDU_BYTES = 1 << 20
 COMMAND_BYTES = 1 << 16
