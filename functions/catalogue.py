@@ -126,6 +126,7 @@ FUNCTIONS = (
             *retrieve_routes(INSTANCE + "/rendered"),
             *retrieve_routes(INSTANCE + "/thumbnail"),
             *retrieve_routes(INSTANCE + "/bulkdata/{path+}"),
+            *retrieve_routes("/wado"),
             Route("GET", "/dicomweb/series"),
             Route("GET", "/dicomweb/instances"),
             *delete_routes(STUDY),

@@ -42,6 +42,10 @@ def address(route: Route, clinic: Any, stored: Any) -> str:
     for key, value in values.items():
         path = path.replace("{" + key + "}", value)
     assert "{" not in path, f"this test does not know every parameter of {path}"
+    if path == "/wado":
+        path += (
+            f"?requestType=WADO&studyUID={stored.study}&seriesUID={stored.series}&objectUID={stored.sop_instance_uid}"
+        )
     return path
 
 

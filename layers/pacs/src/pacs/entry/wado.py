@@ -63,12 +63,16 @@ def retrieve_answer(services: Services, scope: Scope, request: Request, level: L
     if offer.multipart:
         parts = dicom_parts(services, instances, syntax)
         return multipart(services, request, parts, DICOM, version(instances, DICOM, syntax))
-    one = instances[0]
-    if syntax != one.transfer_syntax_uid:
-        pieces = transcode_instance(services, one, syntax)
-        return gathered(services, request, pieces, DICOM, version(instances, DICOM, syntax))
-    stored = Version(one.sha256, one.updated_at)
-    return ranged(request, services.originals, one.object_key, one.size_bytes, DICOM, stored)
+    return instance_answer(services, request, instances[0], syntax)
+
+
+def instance_answer(services: Services, request: Request, instance: Instance, syntax: str) -> Response:
+    """One instance as a file, in the syntax it is stored in or in another."""
+    if syntax != instance.transfer_syntax_uid:
+        pieces = transcode_instance(services, instance, syntax)
+        return gathered(services, request, pieces, DICOM, version([instance], DICOM, syntax))
+    stored = Version(instance.sha256, instance.updated_at)
+    return ranged(request, services.originals, instance.object_key, instance.size_bytes, DICOM, stored)
 
 
 def instance_offers(instances: Sequence[Instance], *, single: bool) -> list[Offer]:
