@@ -85,13 +85,14 @@ create index studies_patient_key on studies (organization_id, patient_key);
 
 create index studies_accession_number on studies (organization_id, accession_number);
 
+-- Without a list of what is yet to be entered, which every search would have to read through.
 create index studies_words on studies using gin (
   patient_name gin_trgm_ops,
   patient_id gin_trgm_ops,
   accession_number gin_trgm_ops,
   study_description gin_trgm_ops,
   referring_physician_name gin_trgm_ops
-);
+) with (fastupdate = off);
 
 create table series (
   organization_id uuid not null,
@@ -129,7 +130,7 @@ create index series_uid on series (organization_id, series_instance_uid);
 create index series_requests on series using gin (
   string_to_array(scheduled_procedure_step_id, '\'),
   string_to_array(requested_procedure_id, '\')
-);
+) with (fastupdate = off);
 
 create index series_underived on series (updated_at) where derived_revision < revision;
 
