@@ -41,8 +41,8 @@ TRANSFER_SYNTAXES: tuple[str, ...] = tuple(
     )
 )
 
-# Patient and study root: C-FIND and C-MOVE.
-QUERY_RETRIEVE = tuple(f"1.2.840.10008.5.1.4.1.2.{root}.{service}" for root in (1, 2) for service in (1, 2))
+# Patient and study root: C-FIND, C-MOVE and C-GET.
+QUERY_RETRIEVE = tuple(f"1.2.840.10008.5.1.4.1.2.{root}.{service}" for root in (1, 2) for service in (1, 2, 3))
 
 SERVICES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (Verification, (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian)),
@@ -68,6 +68,8 @@ def supported(sop_class_uid: str) -> PresentationContext | None:
     context = PresentationContext()
     context.abstract_syntax = UID(sop_class_uid)
     context.transfer_syntax = [UID(each) for each in syntaxes]
+    if is_storage(sop_class_uid):  # a peer that proposes roles wants to be given instances by C-GET
+        context.scu_role = context.scp_role = True
     return context
 
 

@@ -17,16 +17,17 @@ from gateway_scp.conversation import (
     Request,
 )
 from gateway_scp.finding import find
+from gateway_scp.getting import Giver
 from gateway_scp.index import Index
 from gateway_scp.moving import destination, mover
 from gateway_scp.peers import Peers
 from gateway_scp.retrieving import chosen, perform
-from gateway_scp.wire import C_FIND_RQ, C_MOVE_RQ, Acceptor
+from gateway_scp.wire import C_FIND_RQ, C_GET_RQ, C_MOVE_RQ, Acceptor
 from pacs.dicom.modalities import Match, Place
 from pacs.errors import NotConfigured, PacsError, Unavailable
 from pacs.ports import ObjectStore
 
-NAMES = {C_FIND_RQ: "C-FIND", C_MOVE_RQ: "C-MOVE"}
+NAMES = {C_FIND_RQ: "C-FIND", C_MOVE_RQ: "C-MOVE", C_GET_RQ: "C-GET"}
 NO_COUNT = 0xA701  # out of resources: unable to calculate the number of matches
 
 
@@ -48,6 +49,10 @@ def serve(association: Acceptor, request: Request, desk: Desk) -> None:
         place = admitted(visit.match).place
         if request.command == C_FIND_RQ:
             visit.given["matches"] += find(conversation, desk.index, place, desk.ae_title)
+        elif request.command == C_GET_RQ:
+            giver = Giver(association, desk.originals)
+            progress = perform(conversation, chosen(conversation, desk.index, place), giver.send)
+            visit.given += Counter({"got": progress.completed, "not got": len(progress.failed)})
         else:
             move(conversation, desk, place)
     except OSError:

@@ -25,7 +25,7 @@ from pynetdicom.acse import ACSE
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
-from pynetdicom.dimse_primitives import C_FIND, C_MOVE
+from pynetdicom.dimse_primitives import C_FIND, C_GET, C_MOVE
 from pynetdicom.dul import DULServiceProvider
 from pynetdicom.pdu import A_ABORT_RQ
 from pynetdicom.pdu_primitives import A_ASSOCIATE, P_DATA
@@ -41,8 +41,8 @@ IDLE_S = 300.0  # an open association that says nothing
 STALL_S = 60.0  # a peer that stops in the middle of a PDU
 P_DATA_TF, A_ABORT = 0x04, 0x07
 ESTABLISHED = "Sta6"
-C_FIND_RQ, C_MOVE_RQ = 0x0020, 0x0021
-COMMANDS = {C_FIND: C_FIND_RQ, C_MOVE: C_MOVE_RQ}
+C_FIND_RQ, C_MOVE_RQ, C_GET_RQ = 0x0020, 0x0021, 0x0010
+COMMANDS = {C_FIND: C_FIND_RQ, C_MOVE: C_MOVE_RQ, C_GET: C_GET_RQ}
 # Peers may send P-DATA of any length, as it is streamed; nothing else is long.
 OTHER_PDU_BYTES = 1 << 20
 COMMAND_BYTES = 1 << 16
