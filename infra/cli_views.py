@@ -145,7 +145,7 @@ def print_import(console: Console, document: Mapping[str, Any]) -> None:
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
     """A table without frames. Numbers, and heads that begin with `>`, stand at the right."""
-    made = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for head in heads:
         made.add_column(head.removeprefix(">"), justify="right" if head.startswith(">") else "left", no_wrap=True)
     for row in rows:
