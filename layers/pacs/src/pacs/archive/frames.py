@@ -47,6 +47,7 @@ class FrameReader:
         self._original = original
         self._inflated: bytes | None = None
         self._header: Header | None = None
+        self._kept: tuple[int, bytes] | None = None  # the frame read last: it is looked at before it is sent
 
     @property
     def number_of_frames(self) -> int:
@@ -67,8 +68,10 @@ class FrameReader:
         """The bytes of a frame in the stored syntax (inflated, when that is the deflated one)."""
         if not 1 <= frame_number <= self.number_of_frames:
             raise NotFound("no such frame", field="frames")
-        offset, length = self._table.range_of(frame_number)
-        return self._table.frame_bytes(self.read(offset, length), frame_number)
+        if self._kept is None or self._kept[0] != frame_number:
+            offset, length = self._table.range_of(frame_number)
+            self._kept = frame_number, self._table.frame_bytes(self.read(offset, length), frame_number)
+        return self._kept[1]
 
     def read(self, offset: int, length: int) -> bytes:
         """At most `length` bytes of the original, of a deflated one as if it had been stored inflated."""
