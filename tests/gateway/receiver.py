@@ -1,6 +1,6 @@
 """A node that receives what is moved or got, and keeps it as it came."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,15 +12,20 @@ from pynetdicom.ae import ApplicationEntity
 
 @dataclass
 class Received:
-    """`datasets`: SOP Instance UID → transfer syntax and the encoded dataset. `statuses` are given in turn."""
+    """`datasets`: SOP Instance UID → transfer syntax and the encoded dataset. `statuses` are given in turn;
+    `at_first` is called while the first instance waits for its own.
+    """
 
     port: int = 0
     datasets: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     originators: list[tuple[str, int]] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
+    at_first: Callable[[], object] | None = None
 
     def take(self, event: Any) -> int:
         request = event.request
+        if self.at_first and not self.datasets:
+            self.at_first()
         self.datasets[str(request.AffectedSOPInstanceUID)] = (
             str(event.context.transfer_syntax),
             request.DataSet.getvalue(),

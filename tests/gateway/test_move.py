@@ -125,6 +125,23 @@ def test_a_move_without_its_unique_key_is_refused(held: Clinic, asked: Dataset) 
     assert last.Status == 0xA900
 
 
+def test_a_move_is_cancelled_between_two_instances(held: Clinic) -> None:
+    association = associate(held.port, STUDY_ROOT)
+
+    def cancel() -> None:
+        association.send_c_cancel(9, query_model=STUDY_ROOT)
+        assert wait_for(lambda: any(each.dimse.cancel_req for each in held.running.node.open))
+
+    with receiving((CAPTURE, [EXPLICIT])) as received:
+        received.at_first = cancel
+        held.introduce("DEST", received.port)
+        answers = association.send_c_move(keys("STUDY", StudyInstanceUID="1.2.1"), "DEST", STUDY_ROOT, msg_id=9)
+        *_, (last, _) = list(answers)
+    association.release()
+    assert (int(last.Status), int(last.NumberOfRemainingSuboperations), counts(last)) == (0xFE00, 2, (1, 0, 0))
+    assert set(received.datasets) == {"1.2.1.1.1"}
+
+
 def test_what_the_peer_refuses_is_listed(held: Clinic) -> None:
     with receiving((CAPTURE, [EXPLICIT]), statuses=[0, 0xA700, 0xB000]) as received:
         held.introduce("DEST", received.port)
