@@ -100,8 +100,10 @@ def in_implicit(instance: str) -> bytes:
 
 def changed() -> dict[str, Elements]:
     """What is odd about one element of an explicit dataset."""
-    fragments = item(b"") + item(b"\xff\xd8\xff\xd9") + implicit(SEQUENCE_END, b"")
-    long_tail = element(0x00081115, "SQ", b"", UNDEFINED)
+    return {**odd_values(), **odd_pixels(), **odd_identities(), **odd_texts(), **odd_structures()}
+
+
+def odd_values() -> dict[str, Elements]:
     return {
         "nothing": {},
         "group length": {0x00080000: element(0x00080000, "UL", b"\xff\xff\xff\xff")},
@@ -133,6 +135,12 @@ def changed() -> dict[str, Elements]:
             0x00080020: element(0x00080020, "DA", b"20269999"),
             0x00080030: element(0x00080030, "TM", b"9x"),
         },
+    }
+
+
+def odd_pixels() -> dict[str, Elements]:
+    fragments = item(b"") + item(b"\xff\xd8\xff\xd9") + implicit(SEQUENCE_END, b"")
+    return {
         "empty pixel data": {0x7FE00010: element(0x7FE00010, "OW", b"")},
         "short pixel data": {0x7FE00010: element(0x7FE00010, "OW", b"\1\2")},
         "pixel data longer than the file": {0x7FE00010: element(0x7FE00010, "OW", bytes(8), 0xFFFFFFF0)},
@@ -144,11 +152,21 @@ def changed() -> dict[str, Elements]:
         },
         "a billion frames": {0x00280008: element(0x00280008, "IS", b"1000000000")},
         "minus one frame": {0x00280008: element(0x00280008, "IS", b"-1")},
+    }
+
+
+def odd_identities() -> dict[str, Elements]:
+    return {
         "no instance UID": {0x00080018: b""},
         "no study UID": {0x0020000D: b""},
         "empty series UID": {0x0020000E: element(0x0020000E, "UI", b"")},
         "path in a UID": {0x0020000D: element(0x0020000D, "UI", b"../../../etc/x")},
         "UID of 66 characters": {0x0020000D: element(0x0020000D, "UI", b"1." + b"2" * 64)},
+    }
+
+
+def odd_texts() -> dict[str, Elements]:
+    return {
         "CRLF in a name": {0x00100010: element(0x00100010, "PN", b"A\r\nX-Evil: 1\r\n\r\n")},
         "NUL in a name": {
             0x00100010: element(0x00100010, "PN", b"A\0B"),
@@ -164,6 +182,12 @@ def changed() -> dict[str, Elements]:
         },
         "name with many groups": {0x00100010: element(0x00100010, "PN", b"=" * 60 + b"^" * 60)},
         "a name of 60 KB": {0x00100010: element(0x00100010, "PN", b"A" * 60_000)},
+    }
+
+
+def odd_structures() -> dict[str, Elements]:
+    long_tail = element(0x00081115, "SQ", b"", UNDEFINED)
+    return {
         "10,000 private elements": {0x00090010: private_elements(10_000)},
         "60 levels": {0x00081115: nested(60, undefined=False)},
         "1,000 levels": {0x00081115: nested(1_000, undefined=True)},
