@@ -116,7 +116,8 @@ def test_one_broken_or_missing_original_does_not_keep_others_from_being_derived(
         archive.store(sample(name))
     assert archive.index() == {}
     whole, broken, gone = paths(archive)
-    archive.originals.put(broken.original, b"broken since it was indexed")
+    known = archive.originals.head(broken.original).metadata
+    archive.originals.put(broken.original, b"broken since it was indexed", metadata=known)
     archive.originals.delete(gone.original)
     assert set(archive.derive()) == {broken.original}
     (failure,) = list_failures(archive.database, archive.scope)

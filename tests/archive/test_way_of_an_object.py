@@ -20,7 +20,7 @@ from pacs.archive.retrieve import retrieve_bulkdata, retrieve_instance, retrieve
 from pacs.archive.search import search
 from pacs.dicom.attributes import Level as QueryLevel
 from pacs.dicomweb.query import parse_query
-from pacs.errors import MissingUid, NotFound, ObjectNotFound
+from pacs.errors import BeingReplaced, MissingUid, NotFound, ObjectNotFound
 from pacs.people.scope import Scope
 
 Sample = Callable[[str], bytes]
@@ -285,3 +285,23 @@ def test_reindexing_asks_for_every_original_of_a_study(archive: Any, sample: Sam
     assert reindex_originals(archive, archive.organization_id, level_of(sample("CT_small.dcm")).study) == 1
     with pytest.raises(NotFound):
         reindex_originals(archive, archive.organization_id, "1.2.3")
+
+
+def test_offsets_of_an_older_version_are_never_applied_to_a_newer_one(archive: Any, sample: Sample) -> None:
+    """Between storing a newer version and indexing it, a frame would be cut out of the wrong place."""
+    body = sample("CT_small.dcm")
+    level = level_of(body)
+    archive.store(body)
+    archive.index()
+    archive.store(changed(body, PatientName="A^MUCH^LONGER^NAME^THAN^BEFORE"))
+    instance = find_instance(archive.database, archive.scope, level)
+    with pytest.raises(BeingReplaced):
+        make_frame(archive, instance, FrameReader(archive, instance), 1)
+    with pytest.raises(BeingReplaced):
+        thumbnail(archive, archive.scope, level)
+    with pytest.raises(BeingReplaced):
+        b"".join(retrieve_instance(archive, instance))
+    assert archive.derive() == {}
+    archive.index()
+    instance = find_instance(archive.database, archive.scope, level)
+    assert dcmread(BytesIO(body)).PixelData in make_frame(archive, instance, FrameReader(archive, instance), 1)[0]

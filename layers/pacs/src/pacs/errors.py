@@ -18,6 +18,7 @@ PacsError
 │   ├── StudyMismatch          an instance of another study than the one it was sent to
 │   └── UnknownTransferSyntax  an announced transfer syntax that nothing can be kept in
 ├── UndecodablePixels          pixel data that no installed codec can decode
+├── BeingReplaced              the store has newer bytes than the index; soon it will not
 ├── NotConfigured              a provider or setting is missing
 └── Unavailable                a part that must answer does not; trying again may help
     ├── StoreUnavailable
@@ -87,6 +88,9 @@ class UnknownTransferSyntax(InvalidInstance): ...
 class UndecodablePixels(PacsError): ...
 
 
+class BeingReplaced(PacsError): ...
+
+
 class NotConfigured(PacsError): ...
 
 
@@ -126,6 +130,7 @@ ANSWERS: dict[type[PacsError], Answer] = {
     StudyMismatch: Answer(409, "STUDY_MISMATCH", 0xA901),
     UnknownTransferSyntax: Answer(409, "UNKNOWN_TRANSFER_SYNTAX", 0xC122),
     UndecodablePixels: Answer(422, "UNDECODABLE_PIXELS", 0xC000),
+    BeingReplaced: Answer(503, "BEING_REPLACED", 0xA700),
     NotConfigured: Answer(503, "NOT_CONFIGURED", 0x0110),
     Unavailable: Answer(503, "UNAVAILABLE", 0xA700),
     StoreUnavailable: Answer(503, "STORE_UNAVAILABLE", 0xA700),

@@ -13,12 +13,12 @@ from sqlalchemy import text
 from pacs.archive import keys
 from pacs.archive.failures import Stage, clear_failures, record_failures
 from pacs.archive.frames import FrameReader, wrapped
-from pacs.archive.lookup import Instance, Level, find_instances
+from pacs.archive.lookup import Instance, Level, find_instances, require_same_version
 from pacs.archive.metadata import LEVEL
 from pacs.archive.rendering import make_thumbnail
 from pacs.archive.retrieve import compose
 from pacs.dicom.transcode import needs_transcoding
-from pacs.errors import NotFound, ObjectNotFound, PacsError, Unavailable
+from pacs.errors import BeingReplaced, NotFound, ObjectNotFound, PacsError, Unavailable
 from pacs.people.scope import Scope
 from pacs.ports import Services
 
@@ -65,8 +65,8 @@ def derive_series(services: Services, path: tuple[str, str, str], named: set[str
                 done.append(instance.object_key)
         except Unavailable:
             raise
-        except ObjectNotFound:
-            continue  # its original is gone, which the reconciliation tells
+        except (ObjectNotFound, BeingReplaced):
+            continue  # its original is gone, which the reconciliation tells; or newer, and its own event will come
         except PacsError as error:
             stages[stage_of(reader, instance)][instance.object_key] = error
     for stage, problems in stages.items():
@@ -79,7 +79,9 @@ def reader_of(services: Services, instance: Instance) -> FrameReader:
     """Reads the frames that will be made out of memory, in one request; those of a large object by range."""
     few = instance.frame_table.number_of_frames <= services.settings.prepare_frames_max
     if few and instance.size_bytes <= IN_MEMORY_BYTES:
-        return FrameReader(services, instance, services.originals.get(instance.object_key)[1])
+        info, original = services.originals.get(instance.object_key)
+        require_same_version(instance, info)
+        return FrameReader(services, instance, original)
     return FrameReader(services, instance)
 
 

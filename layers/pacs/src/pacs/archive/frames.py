@@ -6,7 +6,7 @@ Called by functions/frames on a miss, by the deriver beforehand, and by renderin
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pacs.archive.lookup import Instance, Level, find_instance
+from pacs.archive.lookup import Instance, Level, find_instance, require_same_version
 from pacs.archive.source import StoreSource
 from pacs.dicom.frames import FrameTable
 from pacs.dicom.header import Header, inflate, read_header
@@ -62,7 +62,9 @@ class FrameReader:
     def _source(self) -> ByteSource:
         if self._original is not None:
             return BytesSource(self._original)
-        return StoreSource(self._services.originals, self._instance.object_key)
+        source = StoreSource(self._services.originals, self._instance.object_key)
+        require_same_version(self._instance, source.info)
+        return source
 
     def stored(self, frame_number: int) -> bytes:
         """The bytes of a frame in the stored syntax (inflated, when that is the deflated one)."""

@@ -12,9 +12,9 @@ from sqlalchemy import text
 from pacs.archive.keys import InstancePath
 from pacs.archive.search import scope_conditions
 from pacs.dicom.uids import require_uid
-from pacs.errors import BadRequest, MissingUid, NotFound
+from pacs.errors import BadRequest, BeingReplaced, MissingUid, NotFound
 from pacs.people.scope import Scope
-from pacs.ports import Database
+from pacs.ports import Database, ObjectInfo
 
 COLUMNS = (
     "i.organization_id, i.study_instance_uid, i.series_instance_uid, i.sop_instance_uid, i.object_key, i.size_bytes,"
@@ -98,6 +98,12 @@ def find_instances(database: Database, scope: Scope, level: Level) -> list[Insta
 def find_instance(database: Database, scope: Scope, level: Level) -> Instance:
     """The one instance that a level with all three UIDs names. Raises NotFound."""
     return find_instances(database, scope, level)[0]
+
+
+def require_same_version(instance: Instance, info: ObjectInfo) -> None:
+    """Raises BeingReplaced when the store has newer bytes than the index knows: its offsets would cut them wrongly."""
+    if info.metadata.get("sha256", "") != instance.sha256:
+        raise BeingReplaced("a newer version of this instance is about to be indexed: ask again in a second")
 
 
 def require_studies(database: Database, scope: Scope, studies: Sequence[str]) -> None:

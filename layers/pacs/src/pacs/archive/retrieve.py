@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from pacs.archive import keys
 from pacs.archive.frames import EXPLICIT_LITTLE_ENDIAN, INFLATED_LIMIT, FrameReader
-from pacs.archive.lookup import Instance, Level, find_instance, find_instances
+from pacs.archive.lookup import Instance, Level, find_instance, find_instances, require_same_version
 from pacs.archive.metadata import LEVEL, join, read_parts
 from pacs.archive.search import scope_conditions
 from pacs.archive.source import StoreSource
@@ -103,7 +103,10 @@ def compose(services: Services, instances: list[Instance]) -> bytes:
 
 def retrieve_instance(services: Services, instance: Instance) -> Iterator[bytes]:
     """The bytes of one instance in pieces, exactly as they were received; it need not fit into memory."""
-    for offset in range(0, instance.size_bytes, PIECE_BYTES):
+    info, first = services.originals.read_start(instance.object_key, PIECE_BYTES)
+    require_same_version(instance, info)
+    yield first
+    for offset in range(PIECE_BYTES, instance.size_bytes, PIECE_BYTES):
         yield services.originals.read(instance.object_key, offset, PIECE_BYTES)
 
 
