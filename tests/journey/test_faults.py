@@ -40,7 +40,7 @@ def new_instances(number: int) -> list[Instance]:
 
 
 def test_doors_killed_in_mid_association(archive: Archive) -> None:
-    studies = [new_instances(25) for _ in range(4)]
+    studies = [new_instances(75) for _ in range(4)]
     acknowledged: list[Instance] = []
     with ThreadPoolExecutor(len(studies)) as modalities:
         sending = [modalities.submit(deliver, archive, study, acknowledged) for study in studies]
@@ -52,7 +52,7 @@ def test_doors_killed_in_mid_association(archive: Archive) -> None:
         attempts = sum(each.result() for each in sending)
     assert attempts > len(studies)
     wait_until_there(archive, acknowledged)
-    assert len(acknowledged) == 100
+    assert len(acknowledged) == 300
 
 
 @pytest.mark.parametrize(("worker", "queue"), [("indexer", "index"), ("deriver", "derive")])
