@@ -182,7 +182,10 @@ def launch(
     return_url: Annotated[
         str, typer.Option(metavar="URL", help="Where the viewer's back button leads: a path under /viewer/.")
     ] = "",
-    privacy: Annotated[bool, typer.Option("--privacy", metavar="", help="Hide who the patient is.")] = False,
+    privacy: Annotated[
+        bool,
+        typer.Option("--privacy", metavar="", help="Let the viewer not show who the patient is; DICOMweb still tells."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Print a signed link that opens one or more studies in OHIF, for whoever holds it."""

@@ -52,7 +52,8 @@ class Index:
         asked = [*pairs, *(("includefield", tag) for tag in include), ("limit", str(PAGE))]
         offset = 0
         while True:
-            query = parse_query(level, [*asked, ("offset", str(offset))], {})
+            # Over DIMSE dates and times are combined only when that is negotiated (PS3.4 §C.5.2.1), which is not offered.
+            query = parse_query(level, [*asked, ("offset", str(offset))], {}, combined=False)
             found = search(self._services.database, scope_of(place), query, origin="")
             yield from found
             if len(found) < PAGE:
