@@ -184,7 +184,7 @@ def launch(
     ] = "",
     privacy: Annotated[
         bool,
-        typer.Option("--privacy", metavar="", help="Let the viewer not show who the patient is; DICOMweb still tells."),
+        typer.Option("--privacy", metavar="", help="The viewer hides the patient; DICOMweb does not."),
     ] = False,
     as_json: Json = False,
 ) -> None:

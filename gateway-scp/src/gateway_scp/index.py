@@ -52,7 +52,7 @@ class Index:
         asked = [*pairs, *(("includefield", tag) for tag in include), ("limit", str(PAGE))]
         offset = 0
         while True:
-            # Over DIMSE dates and times are combined only when that is negotiated (PS3.4 §C.5.2.1), which is not offered.
+            # Dates and times are combined only when that was negotiated, and it is not offered: PS3.4 §C.5.2.1.
             query = parse_query(level, [*asked, ("offset", str(offset))], {}, combined=False)
             found = search(self._services.database, scope_of(place), query, origin="")
             yield from found
