@@ -305,3 +305,13 @@ def test_offsets_of_an_older_version_are_never_applied_to_a_newer_one(archive: A
     archive.index()
     instance = find_instance(archive.database, archive.scope, level)
     assert dcmread(BytesIO(body)).PixelData in make_frame(archive, instance, FrameReader(archive, instance), 1)[0]
+
+
+def test_bytes_in_big_endian_words_are_put_in_order(archive: Any, sample: Sample) -> None:
+    """Nine pixels of three bytes: the last byte stands in the pair with the padding."""
+    body = sample("SC_rgb_small_odd_big_endian.dcm")
+    archive.store(body)
+    archive.index()
+    instance = find_instance(archive.database, archive.scope, level_of(body))
+    expected = dcmread(BytesIO(body)).pixel_array
+    assert (FrameReader(archive, instance).pixels(1) == expected).all()

@@ -10,11 +10,7 @@ from functions import catalogue
 STAGES = ("dev", "prod")
 
 # Actions that know no resource; a `*` stands for nothing else in what we wrote ourselves.
-WITHOUT_RESOURCE = {
-    "ecr:GetAuthorizationToken",
-    "xray:PutTelemetryRecords",
-    "xray:PutTraceSegments",
-}
+WITHOUT_RESOURCE = {"ecr:GetAuthorizationToken", "xray:PutTelemetryRecords", "xray:PutTraceSegments"}
 # Functions that CDK brings along: they run while a deployment lasts.
 OF_CDK = ("BucketNotificationsHandler", "CustomCDKBucketDeployment", "AWSCDKTriggerCustomResource")
 

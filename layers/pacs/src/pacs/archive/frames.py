@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from pacs.dicom.transcode import Pixels
 
 EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
+EXPLICIT_BIG_ENDIAN = "1.2.840.10008.1.2.2"
 DEFLATED = "1.2.840.10008.1.2.1.99"
+BITS_ALLOCATED = 0x00280100
 INFLATED_LIMIT = 2 << 30
 
 
@@ -97,14 +99,31 @@ class FrameReader:
     def decoded(self, frame_number: int) -> Frame:
         """A frame uncompressed. Raises NotFound, UndecodablePixels."""
         syntax = self._instance.transfer_syntax_uid
-        stored, vr = self.stored(frame_number), self.pixel_vr
+        stored, vr = self.decodable(frame_number)
         body, _changed = to_explicit_little_endian(stored, self.header.dataset, syntax, vr)
         return Frame(body, EXPLICIT_LITTLE_ENDIAN)
 
     def pixels(self, frame_number: int) -> "Pixels":
         """A frame as an array of its samples. Raises NotFound, UndecodablePixels."""
         syntax = self._instance.transfer_syntax_uid
-        return decode_frame(self.stored(frame_number), self.header.dataset, syntax, self.pixel_vr)
+        stored, vr = self.decodable(frame_number)
+        return decode_frame(stored, self.header.dataset, syntax, vr)
+
+    def decodable(self, frame_number: int) -> tuple[bytes, str]:
+        """A stored frame with the VR that a decoder is told.
+
+        Bytes in big-endian words stand in swapped pairs, and a pair may belong to two frames: PS3.5 §8.1.1.
+        """
+        stored, vr = self.stored(frame_number), self.pixel_vr
+        bits = self.header.root.integer(BITS_ALLOCATED)
+        if self._instance.transfer_syntax_uid != EXPLICIT_BIG_ENDIAN or vr != "OW" or bits != 8:
+            return stored, vr
+        offset, length = self._table.range_of(frame_number)
+        before = (offset - self._table.offset) % 2
+        pairs = bytearray(self.read(offset - before, before + length + (before + length) % 2))
+        pairs += bytes(len(pairs) % 2)
+        pairs[0::2], pairs[1::2] = pairs[1::2], pairs[0::2]
+        return bytes(pairs[before : before + length]), "OB"
 
     @property
     def pixel_vr(self) -> str:
