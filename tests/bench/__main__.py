@@ -135,13 +135,17 @@ def measure(folder: Path) -> Figures:
         found = figures[peer.name] = {}
         try:
             found["stock"] = stock_rate(peer, folder / "stock", STOCK)
+            peer.rest()
             found["one"] = no_delay_rate(peer, [folder / "one"], ONE)
+            peer.rest()
             found["four"] = no_delay_rate(peer, four, 4 * FOUR)
             if peer.dicomweb:
                 no_delay_rate(peer, [folder / "series"], SERIES)
                 wait_until(partial(shows, peer, series[0], SERIES))
+                peer.rest()
                 found["visible"] = visible_s(peer, folder / "series" / "00001.dcm")
                 found["metadata"] = metadata_s(peer, series)
+                peer.rest()
                 found["frames_1"] = frames_per_s(peer, series, 1, folder)
                 found["frames_8"] = frames_per_s(peer, series, 8, folder)
             found["memory"] = peer.resident_mib()

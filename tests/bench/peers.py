@@ -14,6 +14,7 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 START_S = 120
+WINDOW_S, IDLE = 1.0, 0.1
 
 
 def free_port() -> int:
@@ -61,6 +62,22 @@ class Peer:
         """Proportional set size of the process and everything below it, in MiB."""
         return sum(pss_kib(pid) for pid in descendants(self.process.pid)) / 1024
 
+    def cpu_s(self) -> float:
+        """Processor time of the process and everything below it, in seconds."""
+        return sum(cpu_ticks(pid) for pid in descendants(self.process.pid)) / os.sysconf("SC_CLK_TCK")
+
+    def rest(self) -> None:
+        """Wait until the work that earlier measurements left behind is done, so that each begins alike."""
+        deadline = time.monotonic() + START_S
+        before = self.cpu_s()
+        while time.monotonic() < deadline:
+            time.sleep(WINDOW_S)
+            now = self.cpu_s()
+            if now - before < IDLE * WINDOW_S:
+                return
+            before = now
+        raise SystemExit(f"{self.name} does not come to rest")
+
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(120)
@@ -79,6 +96,14 @@ def descendants(pid: int) -> list[int]:
     for each in found:
         found += parents.get(each, [])
     return found
+
+
+def cpu_ticks(pid: int) -> int:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return int(fields[11]) + int(fields[12])
 
 
 def pss_kib(pid: int) -> int:
