@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from fastapi import Request, Response
 
 from pacs.archive.frames import DEFLATED, EXPLICIT_LITTLE_ENDIAN, Frame, FrameReader, make_frame, parse_frame_list
-from pacs.archive.lookup import Instance, Level, find_instance, find_instances, require_same_version
+from pacs.archive.lookup import Instance, Level, find_instance, find_instances
 from pacs.archive.rendering import (
     Look,
     render_animation,
@@ -71,9 +71,10 @@ def instance_answer(services: Services, request: Request, instance: Instance, sy
     if syntax != instance.transfer_syntax_uid:
         pieces = transcode_instance(services, instance, syntax)
         return gathered(services, request, pieces, DICOM, version([instance], DICOM, syntax))
-    require_same_version(instance, services.originals.head(instance.object_key))
-    stored = Version(instance.sha256, instance.updated_at)
-    return ranged(request, services.originals, instance.object_key, instance.size_bytes, DICOM, stored)
+    # Whole bytes are right whichever version the index knows: size and tag are those of the store.
+    info = services.originals.head(instance.object_key)
+    stored = Version(info.metadata.get("sha256") or instance.sha256, instance.updated_at)
+    return ranged(request, services.originals, instance.object_key, info.size_bytes, DICOM, stored)
 
 
 def instance_offers(instances: Sequence[Instance], *, single: bool) -> list[Offer]:
