@@ -7,7 +7,7 @@ import io
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import orjson
 import typer
@@ -15,6 +15,7 @@ from rich.console import Console
 
 from infra import cli_views as views
 from pacs.errors import BadRequest, PacsError, answer_for
+from pacs.people.scope import MEMBER_ROLES as ROLES
 from pacs.people.scope import Role, Scope
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from pacs.ports import Audience
 
 REFUSED, INTERRUPTED = 1, 130
-ROLES = [each for each in get_args(Role) if each not in ("launch", "system")]
 DAY_S = 24 * 3600
 TTL_MAX_S = 7 * DAY_S
 # How an option is called on the command line whose fault a room has found.

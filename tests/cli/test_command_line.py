@@ -9,8 +9,9 @@ import pytest
 import typer.main
 from typer.testing import CliRunner
 
-from infra.cli import ROLES, app, parse_ttl
+from infra.cli import app, parse_ttl
 from pacs.errors import BadRequest
+from pacs.people.scope import MEMBER_ROLES as ROLES
 
 OPTIONS = {
     "up": {"--json"},

@@ -165,17 +165,18 @@ def test_core_statements(database: EngineDatabase) -> None:
     organization, member = str(uuid.uuid4()), str(uuid.uuid4())
     database.fetch(insert(tables.organizations).values(id=organization, name="o", created_at=MOMENT))
     values = {"id": member, "organization_id": organization, "email": "A@b.example", "name": "n", "role": "admin"}
-    made = insert(tables.members).values(**values, password_hash="h").returning(tables.members.c.active)
-    assert database.fetch(made) == [{"active": True}]
-    changed = update(tables.members).where(tables.members.c.id.in_([member, organization])).values(active=False)
+    members = tables.organization_members
+    made = insert(members).values(**values, password_hash="h").returning(members.c.manager)
+    assert database.fetch(made) == [{"manager": False}]
+    changed = update(members).where(members.c.id.in_([member, organization])).values(manager=True)
     assert database.fetch(changed) == []
     [found] = database.fetch(
-        select(tables.members, tables.organizations.c.created_at.label("since"))
-        .join_from(tables.members, tables.organizations)
+        select(members, tables.organizations.c.created_at.label("since"))
+        .join_from(members, tables.organizations)
         .where(tables.organizations.c.created_at <= MOMENT)
     )
     assert {name: found[name] for name in values} == values
-    assert (found["active"], found["since"]) == (False, MOMENT)
+    assert (found["manager"], found["since"]) == (True, MOMENT)
 
 
 def test_core_json_and_null(database: EngineDatabase) -> None:

@@ -84,6 +84,7 @@ organizations = Table(
     identifier("id", primary_key=True),
     Column("name", Text, nullable=False),
     since_now("created_at"),
+    Index("organizations_name", func.lower(text("name")), unique=True),
 )
 
 branches = Table(
@@ -97,19 +98,34 @@ branches = Table(
     UniqueConstraint("organization_id", "code"),
 )
 
-members = Table(
-    "members",
+# Without a manager's right nobody handles API keys; an importer may upload and nothing else, inside a window.
+organization_members = Table(
+    "organization_members",
     metadata,
     identifier("id", primary_key=True),
     identifier("organization_id", ForeignKey("organizations.id"), nullable=False),
     Column("email", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("role", Text, nullable=False),
+    Column("manager", Boolean, nullable=False, server_default=text("false")),
+    Column("importer", Boolean, nullable=False, server_default=text("false")),
+    Column("importer_from", DateTime(timezone=True)),
+    Column("importer_until", DateTime(timezone=True)),
     Column("password_hash", Text, nullable=False),
-    Column("active", Boolean, nullable=False, server_default=text("true")),
+    Column("disabled_at", DateTime(timezone=True)),
     since_now("created_at"),
-    Index("members_email", func.lower(text("email")), unique=True),
-    Index("members_organization", "organization_id"),
+    Index("organization_members_email", func.lower(text("email")), unique=True),
+    Index("organization_members_of", "organization_id"),
+)
+
+# What a member sees. Branches of other organizations are those of a reading network.
+organization_member_branches = Table(
+    "organization_member_branches",
+    metadata,
+    identifier("member_id", ForeignKey("organization_members.id"), primary_key=True),
+    identifier("branch_id", ForeignKey("branches.id"), primary_key=True),
+    moment("granted_at", server_default=text("clock_timestamp()")),
+    Index("organization_member_branches_of", "branch_id"),
 )
 
 patients = Table(
@@ -176,6 +192,24 @@ instances = Table(
     moment("received_at"),
     since_now("updated_at"),
     parent("series", 3),
+)
+
+# Hanging protocols, implant templates and what else has no study. `keys` holds what is searched by, as it is matched,
+# by path of tags; `dicom` the DICOM JSON of what is small.
+non_patient_instances = Table(
+    "non_patient_instances",
+    metadata,
+    identifier("organization_id", primary_key=True),
+    words("sop_class_uid", primary_key=True),
+    words("sop_instance_uid", primary_key=True),
+    identifier("branch_id"),
+    Column("keys", JSONB, nullable=False, server_default=text("'{}'")),
+    dicom(),
+    words("object_key", nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    words("sha256", nullable=False),
+    words("transfer_syntax_uid", nullable=False),
+    moment("received_at"),
 )
 
 failures = Table(

@@ -2,11 +2,13 @@
 
 import json
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from pacs.errors import Forbidden
 
-Role = Literal["admin", "centre", "technician", "radiologist", "accounting", "individual", "launch", "system"]
+MemberRole = Literal["admin", "centre", "technician", "radiologist", "accounting", "individual"]
+Role = MemberRole | Literal["launch", "system"]
+MEMBER_ROLES: tuple[MemberRole, ...] = get_args(MemberRole)
 
 
 @dataclass(frozen=True)

@@ -1,33 +1,3 @@
-create table organizations (
-  id uuid primary key,
-  name text not null,
-  created_at timestamptz not null default now()
-);
-
-create table branches (
-  id uuid primary key,
-  organization_id uuid not null references organizations (id),
-  code text not null,
-  name text not null,
-  created_at timestamptz not null default now(),
-  unique (organization_id, code)
-);
-
-create table members (
-  id uuid primary key,
-  organization_id uuid not null references organizations (id),
-  email text not null,
-  name text not null,
-  role text not null,
-  password_hash text not null,
-  active boolean not null default true,
-  created_at timestamptz not null default now()
-);
-
-create unique index members_email on members (lower(email));
-
-create index members_organization on members (organization_id);
-
 create table patients (
   organization_id uuid not null,
   patient_key text collate "C" not null,

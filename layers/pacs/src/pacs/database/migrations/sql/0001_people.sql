@@ -1,0 +1,55 @@
+create table organizations (
+  id uuid primary key,
+  name text not null,
+  created_at timestamptz not null default now()
+);
+
+create unique index organizations_name on organizations (lower(name));
+
+create table branches (
+  id uuid primary key,
+  organization_id uuid not null references organizations (id),
+  code text not null,
+  name text not null,
+  created_at timestamptz not null default now(),
+  unique (organization_id, code)
+);
+
+-- Modalities are matched by it.
+create function keep_branch_code() returns trigger language plpgsql as $$
+begin
+  raise exception 'the code and organization of a branch never change';
+end
+$$;
+
+create trigger branches_keep_their_code before update of code, organization_id on branches
+  for each row when (old.code <> new.code or old.organization_id <> new.organization_id)
+  execute function keep_branch_code();
+
+create table organization_members (
+  id uuid primary key,
+  organization_id uuid not null references organizations (id),
+  email text not null,
+  name text not null,
+  role text not null check (role in ('admin', 'centre', 'technician', 'radiologist', 'accounting', 'individual')),
+  manager boolean not null default false,
+  importer boolean not null default false,
+  importer_from timestamptz,
+  importer_until timestamptz,
+  password_hash text not null,
+  disabled_at timestamptz,
+  created_at timestamptz not null default now()
+);
+
+create unique index organization_members_email on organization_members (lower(email));
+
+create index organization_members_of on organization_members (organization_id);
+
+create table organization_member_branches (
+  member_id uuid not null references organization_members (id),
+  branch_id uuid not null references branches (id),
+  granted_at timestamptz not null default clock_timestamp(),
+  primary key (member_id, branch_id)
+);
+
+create index organization_member_branches_of on organization_member_branches (branch_id);
