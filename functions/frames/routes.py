@@ -2,45 +2,38 @@
 
 from fastapi import APIRouter, Request, Response
 
-from pacs.archive.lookup import Level
 from pacs.bootstrap import services
 from pacs.entry.http import CurrentScope
+from pacs.entry.levels import INSTANCE, READ, NamedInstance
 from pacs.entry.wado import frames_answer, rendered_answer, thumbnail_answer
 from pacs.errors import NotFound
 
 router = APIRouter()
-INSTANCE = "/dicomweb/studies/{study}/series/{series}/instances/{instance}"
 
 
-@router.api_route(INSTANCE + "/frames/{frames}", methods=["GET", "HEAD"])
-async def retrieve_frames(
-    request: Request, scope: CurrentScope, study: str, series: str, instance: str, frames: str
-) -> Response:
+@router.api_route(INSTANCE + "/frames/{frames}", methods=[*READ])
+async def retrieve_frames(request: Request, scope: CurrentScope, level: NamedInstance, frames: str) -> Response:
     """One frame or a list of them, each a part with its transfer syntax."""
-    return frames_answer(services(), scope, request, Level(study, series, instance), frames)
+    return frames_answer(services(), scope, request, level, frames)
 
 
-@router.api_route(INSTANCE + "/frames/{frames}/rendered", methods=["GET", "HEAD"])
-async def render_frame(
-    request: Request, scope: CurrentScope, study: str, series: str, instance: str, frames: str
-) -> Response:
-    """A picture of one frame."""
-    return rendered_answer(services(), scope, request, Level(study, series, instance), frames)
+@router.api_route(INSTANCE + "/frames/{frames}/rendered", methods=[*READ])
+async def retrieve_rendered(request: Request, scope: CurrentScope, level: NamedInstance, frames: str) -> Response:
+    """A picture of one frame, or an animation of a list of them."""
+    return rendered_answer(services(), scope, request, level, frames)
 
 
-@router.api_route(INSTANCE + "/frames/{frames}/thumbnail", methods=["GET", "HEAD"])
-async def retrieve_thumbnail(
-    request: Request, scope: CurrentScope, study: str, series: str, instance: str, frames: str
-) -> Response:
+@router.api_route(INSTANCE + "/frames/{frames}/thumbnail", methods=[*READ])
+async def retrieve_thumbnail(request: Request, scope: CurrentScope, level: NamedInstance, frames: str) -> Response:
     """A small JPEG of one frame."""
-    return thumbnail_answer(services(), scope, request, Level(study, series, instance), frames)
+    return thumbnail_answer(services(), scope, request, level, frames)
 
 
-@router.api_route("/frames/{organization}/{study}/{series}/{instance}/{frame}", methods=["GET", "HEAD"])
+@router.api_route("/frames/{organization}/{study}/{series}/{instance}/{frame}", methods=[*READ])
 async def retrieve_missing_frame(
-    request: Request, scope: CurrentScope, organization: str, study: str, series: str, instance: str, frame: str
+    request: Request, scope: CurrentScope, level: NamedInstance, organization: str, frame: str
 ) -> Response:
     """What CloudFront asks for when the derived store has no such frame: the key of the object as a path."""
     if organization != scope.organization_id:
         raise NotFound("no such frame")
-    return frames_answer(services(), scope, request, Level(study, series, instance), frame)
+    return frames_answer(services(), scope, request, level, frame)

@@ -135,3 +135,23 @@ def test_a_report_is_no_picture_of_its_study(clinic: Any, ct: bytes, sample: Sam
         clinic.add(out.getvalue())
     assert clinic.get(f"{CT}/thumbnail").content == clinic.get(f"{CT_INSTANCE}/thumbnail").content
     assert clinic.get(f"{CT}/rendered").content == clinic.get(f"{CT_INSTANCE}/rendered").content
+
+
+class Asked:
+    """A store that notes what it is asked."""
+
+    def __init__(self, store: Any) -> None:
+        self.store, self.calls = store, list[str]()
+
+    def __getattr__(self, name: str) -> Any:
+        self.calls.append(name)
+        return getattr(self.store, name)
+
+
+def test_a_whole_instance_is_one_request_to_the_store(clinic: Any, ct: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Asked(clinic.services.originals)
+    monkeypatch.setattr(type(clinic.services), "originals", property(lambda _: store))
+    assert clinic.get(CT_INSTANCE, Accept="application/dicom").content == ct
+    assert store.calls == ["read_start"]
+    head(clinic, CT_INSTANCE)
+    assert store.calls == ["read_start", "head"]

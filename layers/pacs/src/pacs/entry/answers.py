@@ -60,6 +60,12 @@ class Version:
         return request.headers.get("range") if range_applies(condition, self.etag, self.modified) else None
 
 
+def wants_whole(request: Request) -> bool:
+    """Whether the answer is the whole body in any case: a GET without conditions and ranges."""
+    conditions = ("if-none-match", "if-modified-since", "range")
+    return request.method == "GET" and not any(each in request.headers for each in conditions)
+
+
 def digest(*parts: object) -> str:
     """An etag of what a representation is made of."""
     return hashlib.blake2b("\n".join(map(str, parts)).encode(), digest_size=16).hexdigest()
@@ -82,12 +88,22 @@ def carried(
 
 
 def ranged(
-    request: Request, store: ObjectStore, key: str, size_bytes: int, content_type: str, version: Version
+    request: Request,
+    store: ObjectStore,
+    key: str,
+    size_bytes: int,
+    content_type: str,
+    version: Version,
+    *,
+    start: bytes = b"",
 ) -> Response:
-    """An object of a store as the answer, with Range, HEAD and conditions; when it is large, a pointer at it."""
+    """An object of a store as the answer, with Range, HEAD and conditions; when it is large, a pointer at it.
+
+    `start`: its first bytes, as far as they are read already.
+    """
 
     def read(offset: int, length: int) -> bytes:
-        return store.read(key, offset, length)
+        return start[offset : offset + length] if offset + length <= len(start) else store.read(key, offset, length)
 
     return sliced(request, version, size_bytes, content_type, read, lambda: redirect(store, key, content_type))
 

@@ -37,7 +37,7 @@ def make_handler(app: FastAPI) -> Handler:
     return Mangum(app, lifespan="off", text_mime_types=["text/", "application/json"])
 
 
-def current_scope(request: Request) -> Scope:
+async def current_scope(request: Request) -> Scope:
     """What the authorizer found. A route without an authorizer has none: Unauthenticated."""
     event = request.scope.get("aws.event") or {}
     context = (event.get("requestContext") or {}).get("authorizer") or {}

@@ -24,7 +24,16 @@ from pacs.dicom.transcode import ENCODED
 from pacs.dicomweb.media import MediaRange, Offer, choose, parse_accept
 from pacs.dicomweb.multipart import Part
 from pacs.dicomweb.viewport import parse_viewport, parse_window
-from pacs.entry.answers import Version, carried, digest, gathered, multipart, ranged
+from pacs.entry.answers import (
+    CARRIED_MAX_BYTES,
+    Version,
+    carried,
+    digest,
+    gathered,
+    multipart,
+    ranged,
+    wants_whole,
+)
 from pacs.errors import BadRequest
 from pacs.people.scope import Scope
 from pacs.ports import Services
@@ -72,9 +81,13 @@ def instance_answer(services: Services, request: Request, instance: Instance, sy
         pieces = transcode_instance(services, instance, syntax)
         return gathered(services, request, pieces, DICOM, version([instance], DICOM, syntax))
     # Whole bytes are right whichever version the index knows: size and tag are those of the store.
-    info = services.originals.head(instance.object_key)
+    key, start = instance.object_key, b""
+    if wants_whole(request) and instance.size_bytes <= CARRIED_MAX_BYTES:
+        info, start = services.originals.read_start(key, CARRIED_MAX_BYTES)
+    else:
+        info = services.originals.head(key)
     stored = Version(info.metadata.get("sha256") or instance.sha256, instance.updated_at)
-    return ranged(request, services.originals, instance.object_key, info.size_bytes, DICOM, stored)
+    return ranged(request, services.originals, key, info.size_bytes, DICOM, stored, start=start)
 
 
 def instance_offers(instances: Sequence[Instance], *, single: bool) -> list[Offer]:
