@@ -20,8 +20,8 @@ from pacs.dicom.transcode import ENCODED
 from pacs.errors import NotAcceptable
 
 Sample = Callable[[str], bytes]
-EXPLICIT, DEFLATED = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99"
-RLE, JPEG_2000 = ENCODED
+EXPLICIT, DEFLATED, JPEG_LS = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.80"
+RLE, *_, JPEG_2000 = ENCODED
 PIXEL_GROUP = {0x00280004, 0x00280006, 0x7FE00001, 0x7FE00002, 0x7FE00010}
 NATIVE = [
     "CT_small.dcm",
@@ -62,7 +62,7 @@ def test_pixels_and_everything_else_stay_what_they_were(archive: Any, sample: Sa
     instance, before = put(archive, body), dcmread(BytesIO(body), force=True)
     expected = pixel_array(before)
     native = name in NATIVE
-    for syntax in (EXPLICIT, DEFLATED) if name == "rtdose.dcm" else (EXPLICIT, DEFLATED, RLE, JPEG_2000):
+    for syntax in (EXPLICIT, DEFLATED) if name == "rtdose.dcm" else (EXPLICIT, DEFLATED, *ENCODED):
         after = dcmread(BytesIO(transcoded(archive, instance, syntax)))
         assert after.file_meta.TransferSyntaxUID == syntax
         assert after.file_meta.MediaStorageSOPInstanceUID == before.SOPInstanceUID
@@ -126,12 +126,13 @@ def test_what_cannot_be_without_loss_is_refused(archive: Any, sample: Sample) ->
         assert dcmread(BytesIO(transcoded(archive, instance, EXPLICIT))).file_meta.TransferSyntaxUID == EXPLICIT
 
 
-def test_a_peer_reads_what_is_written(archive: Any, sample: Sample, tmp_path: Path) -> None:
-    """dcmtk decodes our RLE, and finds nothing to complain about."""
+@pytest.mark.parametrize(("name", "syntax"), [("dcmdrle", RLE), ("dcmdjpls", JPEG_LS)])
+def test_a_peer_reads_what_is_written(archive: Any, sample: Sample, tmp_path: Path, name: str, syntax: str) -> None:
+    """dcmtk decodes our RLE and JPEG-LS, and finds nothing to complain about."""
     instance = put(archive, sample("MR_small_bigendian.dcm"))
-    file, plain = tmp_path / "rle.dcm", tmp_path / "plain.dcm"
-    file.write_bytes(transcoded(archive, instance, RLE))
-    tool = shutil.which("dcmdrle")
+    file, plain = tmp_path / "encoded.dcm", tmp_path / "plain.dcm"
+    file.write_bytes(transcoded(archive, instance, syntax))
+    tool = shutil.which(name)
     assert tool is not None
     done = subprocess.run([tool, "-q", str(file), str(plain)], capture_output=True, check=True)
     assert done.stderr == b""

@@ -16,6 +16,7 @@ from pydicom.pixels.utils import pixel_array
 Sample = Callable[[str], bytes]
 EXPLICIT, DEFLATED, RLE = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.5"
 IMPLICIT, JPEG_2000 = "1.2.840.10008.1.2", "1.2.840.10008.1.2.4.90"
+JPEG_LS, NEAR_LOSSLESS = "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81"
 
 
 def path_of(stored: Any) -> str:
@@ -30,7 +31,7 @@ def parts_of(answer: Any) -> list[tuple[str, bytes]]:
     return [(each["Content-Type"], each.get_payload(decode=True)) for each in parts]  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("syntax", [EXPLICIT, DEFLATED, RLE, JPEG_2000])
+@pytest.mark.parametrize("syntax", [EXPLICIT, DEFLATED, RLE, JPEG_LS, JPEG_2000])
 def test_an_instance_in_another_syntax(clinic: Any, sample: Sample, syntax: str) -> None:
     body = sample("MR_small_implicit.dcm")
     path = path_of(clinic.add(body))
@@ -80,9 +81,9 @@ def test_a_study_of_several_syntaxes_in_one(clinic: Any, sample: Sample) -> None
 def test_what_is_not_to_be_had_is_refused_with_what_is(clinic: Any, sample: Sample) -> None:
     path = path_of(clinic.add(sample("MR_small_implicit.dcm")))
     for kind, address in (("application/dicom", path), ("application/octet-stream", f"{path}/frames/1")):
-        refused = clinic.get(address, Accept=f"{kind}; transfer-syntax=1.2.840.10008.1.2.4.80")
+        refused = clinic.get(address, Accept=f"{kind}; transfer-syntax={NEAR_LOSSLESS}")
         assert (refused.status_code, refused.json()["code"]) == (406, "NOT_ACCEPTABLE")
-        for syntax in (IMPLICIT, EXPLICIT, RLE, JPEG_2000):
+        for syntax in (IMPLICIT, EXPLICIT, RLE, JPEG_LS, JPEG_2000):
             assert f"{kind}; transfer-syntax={syntax}" in refused.json()["message"]
     report = path_of(clinic.add(sample("reportsi.dcm")))
     message = clinic.get(report, Accept=f"application/dicom; transfer-syntax={RLE}").json()["message"]
@@ -94,6 +95,7 @@ def test_what_is_not_to_be_had_is_refused_with_what_is(clinic: Any, sample: Samp
     [
         (f"application/octet-stream; transfer-syntax={RLE}", f"application/octet-stream; transfer-syntax={RLE}"),
         ("image/dicom-rle", f"image/dicom-rle; transfer-syntax={RLE}"),
+        ("image/jls", f"image/jls; transfer-syntax={JPEG_LS}"),
         ("image/jp2", f"image/jp2; transfer-syntax={JPEG_2000}"),
     ],
 )

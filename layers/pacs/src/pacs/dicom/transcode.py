@@ -5,6 +5,7 @@ pydicom's decoders and numpy are imported when something must be decoded, not be
 Source: PS3.5 §8 and §A.4
 """
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from pacs.errors import NotAcceptable, UndecodablePixels
@@ -18,9 +19,16 @@ if TYPE_CHECKING:
 PREFIX = "1.2.840.10008.1.2"
 NATIVE = frozenset((PREFIX, f"{PREFIX}.1", f"{PREFIX}.1.99", f"{PREFIX}.2"))
 RLE = f"{PREFIX}.5"
+JPEG_LS_LOSSLESS = f"{PREFIX}.4.80"
 JPEG_2000_LOSSLESS = f"{PREFIX}.4.90"
-# What the installed codecs can encode without loss.
-ENCODED = (RLE, JPEG_2000_LOSSLESS)
+# What the installed codecs can encode without loss, and who does it. There are Pythons too new for a wheel of CharLS.
+ENCODERS = {
+    RLE: "pylibjpeg",
+    **({JPEG_LS_LOSSLESS: "pyjpegls"} if find_spec("jpeg_ls") else {}),
+    JPEG_2000_LOSSLESS: "pylibjpeg",
+}
+ENCODED = tuple(ENCODERS)
+LOSSLESS = NATIVE | {RLE} | {f"{PREFIX}.4.{each}" for each in (57, 70, 80, 90, 92, 201, 202)}
 JPEG_2000 = frozenset(f"{PREFIX}.4.{number}" for number in (90, 91, 92, 93, 201, 202, 203))
 # What Cornerstone3D draws as it is stored; anything else that has frames is transcoded for it.
 DRAWN = NATIVE | {RLE} | {f"{PREFIX}.4.{each}" for each in (50, 51, 57, 70, 80, 81, 90, 91, 201, 202, 203)}
@@ -123,34 +131,46 @@ def encode_frame(pixels: "Pixels", dataset: "Dataset", stored_uid: str, transfer
 
     from pydicom.pixels.encoders.base import get_encoder
 
+    if pixels.dtype.kind == "f" or rounded_to_rgb(dataset, stored_uid) or holds_overlays(dataset):
+        raise NotAcceptable("these pixels can be had as stored and in Explicit VR Little Endian alone", field="Accept")
     samples = pixels.shape[2] if pixels.ndim == 3 else 1
     bits = pixels.dtype.itemsize * 8
     stored = whole(dataset, "BitsStored", bits)
-    if pixels.dtype.kind == "f" or rounded_to_rgb(dataset, stored_uid):
-        raise NotAcceptable("these pixels can be had as stored and in Explicit VR Little Endian alone", field="Accept")
     options: dict[str, Any] = {
         "rows": pixels.shape[0],
         "columns": pixels.shape[1],
         "samples_per_pixel": samples,
         "number_of_frames": 1,
         "bits_allocated": bits,
-        "bits_stored": stored if 1 < stored <= bits else bits,
+        "bits_stored": stored if 1 < stored <= bits and transfer_syntax_uid != RLE else bits,
         "pixel_representation": int(pixels.dtype.kind == "i"),
         "photometric_interpretation": "RGB" if samples > 1 else str(dataset.PhotometricInterpretation),
         "planar_configuration": 0,
     }
+    plugin = ENCODERS[transfer_syntax_uid]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return bytes(get_encoder(transfer_syntax_uid).encode(pixels, encoding_plugin="pylibjpeg", **options))
+            return bytes(get_encoder(transfer_syntax_uid).encode(pixels, encoding_plugin=plugin, **options))
     except Exception as error:
         raise NotAcceptable(f"these pixels cannot be had in {transfer_syntax_uid}", field="Accept") from error
 
 
+def holds_overlays(dataset: "Dataset") -> bool:
+    """Whether overlays lie in bits of the pixel data beside the samples, as they once did: decoding loses them.
+
+    Source: PS3.5 §8.1.2
+    """
+    return any(dataset.get((group, 0x0102)) and dataset[group, 0x0102].value for group in range(0x6000, 0x6020, 2))
+
+
 def rounded_to_rgb(dataset: "Dataset", stored_uid: str) -> bool:
-    """Whether decoding gives RGB for what is stored as luminance and chrominance without loss."""
-    exact = stored_uid in NATIVE or stored_uid in (RLE, f"{PREFIX}.4.80")
-    return exact and str(dataset.get("PhotometricInterpretation")).startswith("YBR")
+    """Whether decoding gives RGB, rounded, for what is stored as luminance and chrominance without loss.
+
+    Of these only the reversible transformation of JPEG 2000 comes back exactly.
+    """
+    photometric = str(dataset.get("PhotometricInterpretation"))
+    return stored_uid in LOSSLESS and photometric.startswith("YBR") and photometric != "YBR_RCT"
 
 
 def pixel_options(dataset: "Dataset", transfer_syntax_uid: str) -> dict[str, Any]:
