@@ -1,6 +1,7 @@
 """Every function once, as plain data: what calls it, what it may touch, how big it is.
 
-Read by infra/stacks (the cloud), infra/local (one machine), the tests and the docs. Imports nothing of ours.
+Read by infra/stacks (the cloud), infra/local (one machine), the authorizer, the tests and the docs. Imports nothing
+of ours.
 Path strings are API Gateway's and FastAPI's alike; `{path+}` (greedy) is `{path:path}` to FastAPI.
 """
 
@@ -16,7 +17,9 @@ Access = Literal["read", "write", "delete", "purge", "send", "use"]
 class Route:
     method: str
     path: str
+    action: str = ""  # what the authorizer asks of the token, in the words of pacs.people.permissions
     public: bool = False  # no token asked by the authorizer; the handler checks its own
+    streamed: bool = False  # on one machine: takes bodies larger than API Gateway does, as files
 
 
 @dataclass(frozen=True)
@@ -87,12 +90,12 @@ READ_ARCHIVE = (
 
 def delete_routes(path: str) -> tuple[Route, ...]:
     """Deleting, and bringing back."""
-    return (Route("DELETE", path), Route("POST", path + "/undelete"))
+    return (Route("DELETE", path, "archive.delete"), Route("POST", path + "/undelete", "archive.delete"))
 
 
 def retrieve_routes(path: str) -> tuple[Route, ...]:
     """GET, and HEAD for those who ask first."""
-    return (Route("GET", path), Route("HEAD", path))
+    return (Route("GET", path, "archive.retrieve"), Route("HEAD", path, "archive.retrieve"))
 
 
 FUNCTIONS = (
@@ -107,28 +110,28 @@ FUNCTIONS = (
         "dicomweb",
         "QIDO-RS, WADO-RS and STOW-RS.",
         routes=(
-            Route("GET", "/dicomweb/studies"),
-            Route("POST", "/dicomweb/studies"),
-            Route("POST", STUDY),
+            Route("GET", "/dicomweb/studies", "archive.search"),
+            Route("POST", "/dicomweb/studies", "archive.store", streamed=True),
+            Route("POST", STUDY, "archive.store", streamed=True),
             *retrieve_routes(STUDY),
             *retrieve_routes(STUDY + "/metadata"),
             *retrieve_routes(STUDY + "/rendered"),
             *retrieve_routes(STUDY + "/thumbnail"),
-            Route("GET", STUDY + "/series"),
-            Route("GET", STUDY + "/instances"),
+            Route("GET", STUDY + "/series", "archive.search"),
+            Route("GET", STUDY + "/instances", "archive.search"),
             *retrieve_routes(SERIES),
             *retrieve_routes(SERIES + "/metadata"),
             *retrieve_routes(SERIES + "/rendered"),
             *retrieve_routes(SERIES + "/thumbnail"),
-            Route("GET", SERIES + "/instances"),
+            Route("GET", SERIES + "/instances", "archive.search"),
             *retrieve_routes(INSTANCE),
             *retrieve_routes(INSTANCE + "/metadata"),
             *retrieve_routes(INSTANCE + "/rendered"),
             *retrieve_routes(INSTANCE + "/thumbnail"),
             *retrieve_routes(INSTANCE + "/bulkdata/{path+}"),
             *retrieve_routes("/wado"),
-            Route("GET", "/dicomweb/series"),
-            Route("GET", "/dicomweb/instances"),
+            Route("GET", "/dicomweb/series", "archive.search"),
+            Route("GET", "/dicomweb/instances", "archive.search"),
             *delete_routes(STUDY),
             *delete_routes(SERIES),
             *delete_routes(INSTANCE),
@@ -156,16 +159,16 @@ FUNCTIONS = (
         "workitems",
         "UPS-RS: the worklist, its workitems, and who is told of them.",
         routes=(
-            Route("POST", "/dicomweb/workitems"),
-            Route("GET", "/dicomweb/workitems"),
-            Route("GET", WORKITEM),
-            Route("POST", WORKITEM),
-            Route("PUT", WORKITEM + "/state"),
-            Route("POST", WORKITEM + "/cancelrequest"),
-            Route("POST", WORKITEM + "/subscribers/{ae}"),
-            Route("DELETE", WORKITEM + "/subscribers/{ae}"),
-            Route("POST", WORKITEM + "/subscribers/{ae}/suspend"),
-            Route("GET", "/dicomweb/subscribers/{ae}/events"),
+            Route("POST", "/dicomweb/workitems", "worklist.change"),
+            Route("GET", "/dicomweb/workitems", "worklist.read"),
+            Route("GET", WORKITEM, "worklist.read"),
+            Route("POST", WORKITEM, "worklist.change"),
+            Route("PUT", WORKITEM + "/state", "worklist.change"),
+            Route("POST", WORKITEM + "/cancelrequest", "worklist.change"),
+            Route("POST", WORKITEM + "/subscribers/{ae}", "worklist.change"),
+            Route("DELETE", WORKITEM + "/subscribers/{ae}", "worklist.change"),
+            Route("POST", WORKITEM + "/subscribers/{ae}/suspend", "worklist.change"),
+            Route("GET", "/dicomweb/subscribers/{ae}/events", "worklist.read"),
         ),
         grants=(Grant("database", ("use",)),),
     ),
@@ -176,7 +179,7 @@ FUNCTIONS = (
             Route("GET", "/ohif", public=True),
             Route("GET", "/ohif/config", public=True),
             Route("POST", "/ohif/session", public=True),
-            Route("POST", "/api/launch"),
+            Route("POST", "/api/launch", "launch.create"),
         ),
         grants=(
             Grant("secret:signing", ("read",)),
@@ -188,7 +191,7 @@ FUNCTIONS = (
         "Sign-in and who am I; the pages for people.",
         routes=(
             Route("POST", "/auth/token", public=True),
-            Route("GET", "/auth/me"),
+            Route("GET", "/auth/me", "account.read"),
         ),
         grants=(
             Grant("secret:signing", ("read",)),
@@ -205,6 +208,8 @@ FUNCTIONS = (
             # Delete: pictures of an instance that was replaced.
             Grant("store:derived", ("read", "write", "delete")),
             Grant("topic:instance-indexed", ("send",)),
+            # Of each series, to be looked at when it may have arrived.
+            Grant("queue:derive", ("send",)),
         ),
         layers=("pacs", "codecs"),
         memory_mib=1024,
@@ -213,7 +218,7 @@ FUNCTIONS = (
     Function(
         "deriver",
         "Builds what viewers ask for most: metadata, frames, thumbnails, transcoded copies.",
-        sources=(Source("derive", batch_size=50, window_s=2, niceness=15),),
+        sources=(Source("derive", batch_size=100, window_s=2, niceness=15),),
         grants=(
             Grant("database", ("use",)),
             Grant("store:originals", ("read",)),

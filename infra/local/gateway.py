@@ -127,11 +127,11 @@ class Gateway:
         return await spool(held, pieces, self.spool, files)
 
     def admit(self, request: Request) -> None:
-        """Raises PayloadTooLarge where nobody needs a token, and what the authorizer says elsewhere."""
+        """Raises PayloadTooLarge where API Gateway's limit holds here too, and what the authorizer says elsewhere."""
         found = self.routes.find(request.path)
         function, route = found[0].methods.get(request.method, (None, None)) if found else (None, None)
-        if found is None or function is None or route is None or route.public:
-            raise PayloadTooLarge(f"more than {BODY_IN_MEMORY_BYTES_MAX >> 20} MB are not for this address")
+        if found is None or function is None or route is None or not route.streamed:
+            raise PayloadTooLarge(f"at most {BODY_IN_MEMORY_BYTES_MAX >> 20} MB are taken here")
         try:
             self.authorize(proxy_event(request, Match(function, route, found[1])), request.request_id)
         except PacsError:

@@ -1,6 +1,7 @@
 """A request of any size takes little memory: measured with one of 300 MB, of parts and of a single one."""
 
 import asyncio
+import re
 import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 import orjson
 import pytest
 
+from functions.catalogue import FUNCTIONS
+from infra.local import gateway
 from pacs.dicom.encoding import element_head, encode_dataset, encode_part10_head
 from pacs.dicomweb.multipart import Part, related
 
@@ -95,3 +98,18 @@ def test_a_large_request_takes_little_memory(clinic: Any, tmp_path: Path, kind: 
     (info,) = clinic.services.originals.scan()
     assert info.size_bytes > PIXELS_MB << 20
     assert list(gateway.spool.iterdir()) == []
+
+
+def test_only_what_is_streamed_takes_more_than_the_gateway(clinic: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As API Gateway refuses it in the cloud: whoever would read the body whole is never asked."""
+    monkeypatch.setattr(gateway, "BODY_IN_MEMORY_BYTES_MAX", 1 << 20)
+    body = bytes((1 << 20) + 1)
+    for route in (each for function in FUNCTIONS for each in function.routes if each.method not in ("GET", "HEAD")):
+        path = re.sub(r"\{\w+\}", "1.2.3", route.path)
+        answer = clinic.client.request(route.method, path, headers=clinic.bearer(), content=body)
+        if route.streamed:
+            assert answer.status_code == 415, route
+        else:
+            assert (answer.status_code, answer.json()["code"]) == (413, "PAYLOAD_TOO_LARGE"), route
+            assert answer.json()["message"] == "at most 1 MB are taken here"
+            assert set(answer.json()) == {"code", "message", "requestId"}

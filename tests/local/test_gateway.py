@@ -23,7 +23,10 @@ FUNCTIONS = (
     Function(
         "room",
         "",
-        routes=tuple(Route(method, "/rooms/{room}") for method in ("GET", "HEAD", "POST")),
+        routes=(
+            *(Route(method, "/rooms/{room}") for method in ("GET", "HEAD")),
+            Route("POST", "/rooms/{room}", streamed=True),
+        ),
     ),
     Function("web", "", routes=(Route("GET", "/web/{name}"),)),
 )
