@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from urllib.parse import parse_qs, unquote
 
 from infra.local.proxy_event import Answer, FileSpan, Headers, Request
+from pacs.dicomweb.ranges import entity_tag, none_match
 from pacs.errors import BadRequest, NotFound, ObjectNotFound, RangeNotSatisfiable, Unauthenticated
 from pacs.people.scope import Scope
 from pacs.ports import ObjectInfo
@@ -78,9 +79,8 @@ class Edge:
             info, body = self.derived.get(f"frames/{scope.organization_id}/{study}/{series}/{instance}/{frame_number}")
         except (ObjectNotFound, BadRequest):
             return None
-        etag = f'"{info.etag}"'.encode()
-        kept: Headers = [(b"etag", etag), (b"cache-control", b"private, no-cache")]
-        if headers.get("if-none-match", "").encode() == etag:
+        kept: Headers = [(b"etag", entity_tag(info.etag).encode()), (b"cache-control", b"private, no-cache")]
+        if not none_match(headers.get("if-none-match"), info.etag):
             return Answer(304, kept, b"")
         return Answer(200, [*kept, (b"content-type", info.content_type.encode())], body)
 

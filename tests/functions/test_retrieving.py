@@ -155,3 +155,17 @@ def test_a_whole_instance_is_one_request_to_the_store(clinic: Any, ct: bytes, mo
     assert store.calls == ["read_start"]
     head(clinic, CT_INSTANCE)
     assert store.calls == ["read_start", "head"]
+
+
+def test_a_frame_has_one_version_whoever_answers(clinic: Any, ct: bytes) -> None:
+    """The function when it makes the frame, the edge when it lies ready, the function again: of one object one tag."""
+    frame = f"{CT_INSTANCE}/frames/1"
+    asked = f'{frame}?accept=multipart/related;type="application/octet-stream";transfer-syntax=*'  # no edge reads this
+    made, ready, again = clinic.get(frame), clinic.get(frame), clinic.get(asked)
+    assert "last-modified" in made.headers and "last-modified" not in ready.headers
+    assert made.content == ready.content == again.content
+    tag = clinic.services.derived.head(next(clinic.services.derived.scan("frames/")).key).etag
+    assert {each.headers["etag"] for each in (made, ready, again)} == {f'"{tag}"'}
+    for path in (frame, asked):
+        assert clinic.get(path, **{"If-None-Match": f'W/"x", "{tag}"'}).status_code == 304
+        assert clinic.get(path, **{"If-None-Match": '"x"'}).status_code == 200

@@ -44,8 +44,11 @@ class ObjectStore(Protocol):
         content_type: str = "application/octet-stream",
         content_encoding: str = "",
         metadata: Mapping[str, str] | None = None,
-    ) -> None:
-        """Write one object, whole or not at all; an older one is replaced. A Path is read, and left alone."""
+    ) -> str:
+        """Write one object, whole or not at all; an older one is replaced. A Path is read, and left alone.
+
+        Returns its etag, which `get` and `head` will tell too.
+        """
 
     def store_original(self, key: str, body: bytes | Path, *, sha256: str, metadata: Mapping[str, str]) -> Outcome:
         """Write one original durably before returning; `sha256` (hex) goes into its metadata.

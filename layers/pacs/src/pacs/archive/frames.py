@@ -140,20 +140,29 @@ class FrameReader:
         return Frame(body, transfer_syntax_uid)
 
 
+@dataclass(frozen=True)
+class ReadyFrame:
+    """A frame as it lies in the derived store. `etag` is that of the object, which the edge tells too."""
+
+    body: bytes
+    content_type: str
+    etag: str
+
+
 def wrapped(frame: Frame) -> tuple[bytes, str]:
     """A frame as the one part of a multipart body, and the Content-Type of the whole."""
     return wrap_single(frame.body, frame.content_type)
 
 
-def make_frame(services: Services, instance: Instance, reader: FrameReader, frame_number: int) -> tuple[bytes, str]:
-    """One frame ready to send: from the derived store, or made and written back. Returns body and content type."""
+def make_frame(services: Services, instance: Instance, reader: FrameReader, frame_number: int) -> ReadyFrame:
+    """One frame ready to send: from the derived store, or made and written back."""
     key = instance.path.frame(frame_number)
     try:
         info, body = services.derived.get(key)
-        return body, info.content_type
+        return ReadyFrame(body, info.content_type, info.etag)
     except ObjectNotFound:
         body, content_type = wrapped(reader.sendable(frame_number))
-    services.derived.put(key, body, content_type=content_type)
+    etag = services.derived.put(key, body, content_type=content_type)
     # An instance replaced or deleted meanwhile must not leave a frame of it behind.
     path = instance.path
     try:
@@ -165,7 +174,7 @@ def make_frame(services: Services, instance: Instance, reader: FrameReader, fram
         raise
     if now.sha256 != instance.sha256:
         services.derived.delete(key)
-    return body, content_type
+    return ReadyFrame(body, content_type, etag)
 
 
 def parse_frame_list(text: str) -> list[int]:

@@ -7,7 +7,7 @@ import base64
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,13 +47,13 @@ class S3Store:
         content_type: str = ObjectInfo.content_type,
         content_encoding: str = "",
         metadata: Mapping[str, str] | None = None,
-    ) -> None:
+    ) -> str:
         check_key(key)
         arguments: dict[str, Any] = {"ContentType": content_type, "Metadata": encode_metadata(metadata or {})}
         if content_encoding:
             arguments["ContentEncoding"] = content_encoding
         with translated_s3():
-            self._write(key, body, arguments, {})
+            return self._write(key, body, arguments, {})
 
     def store_original(self, key: str, body: bytes | Path, *, sha256: str, metadata: Mapping[str, str]) -> Outcome:
         check_key(key)
@@ -232,18 +232,19 @@ class S3Store:
         arguments: Mapping[str, Any],
         condition: Mapping[str, Any],
         checksum: str = "",
-    ) -> None:
+    ) -> str:
+        """Returns the ETag without its quotes."""
         if isinstance(body, Path) and is_large(body):
-            self._write_in_parts(key, body, arguments, condition)
-            return
+            return self._write_in_parts(key, body, arguments, condition)
         checked: dict[str, Any] = {"ChecksumSHA256": checksum} if checksum else {}
-        if isinstance(body, bytes):
-            self._client.put_object(Bucket=self._bucket, Key=key, Body=body, **arguments, **condition, **checked)
-            return
-        with body.open("rb") as file:
-            self._client.put_object(Bucket=self._bucket, Key=key, Body=file, **arguments, **condition, **checked)
+        with ExitStack() as files:
+            content = body if isinstance(body, bytes) else files.enter_context(body.open("rb"))
+            answer = self._client.put_object(
+                Bucket=self._bucket, Key=key, Body=content, **arguments, **condition, **checked
+            )
+        return str(answer["ETag"]).strip('"')
 
-    def _write_in_parts(self, key: str, body: Path, arguments: Mapping[str, Any], condition: Mapping[str, Any]) -> None:
+    def _write_in_parts(self, key: str, body: Path, arguments: Mapping[str, Any], condition: Mapping[str, Any]) -> str:
         upload = self._client.create_multipart_upload(Bucket=self._bucket, Key=key, **arguments)["UploadId"]
 
         def write_part(number: int) -> Any:
@@ -259,12 +260,13 @@ class S3Store:
         try:
             with ThreadPoolExecutor(PARTS_AT_ONCE) as pool:
                 parts = list(pool.map(write_part, range(1, -(-body.stat().st_size // PART_BYTES) + 1)))
-            self._client.complete_multipart_upload(
+            answer = self._client.complete_multipart_upload(
                 Bucket=self._bucket, Key=key, UploadId=upload, MultipartUpload={"Parts": parts}, **condition
             )
         except BaseException:
             self._client.abort_multipart_upload(Bucket=self._bucket, Key=key, UploadId=upload)
             raise
+        return str(answer["ETag"]).strip('"')
 
 
 def is_large(body: bytes | Path) -> bool:

@@ -72,12 +72,18 @@ def digest(*parts: object) -> str:
 
 
 def carried(
-    services: Services, request: Request, body: bytes, content_type: str, *, modified: datetime | None = None
+    services: Services,
+    request: Request,
+    body: bytes,
+    content_type: str,
+    *,
+    etag: str = "",
+    modified: datetime | None = None,
 ) -> Response:
     """A body as the answer, with Range, HEAD and conditions; a large one lies in the exchange store for a while, and
-    the answer points at it.
+    the answer points at it. Without an etag its bytes make one.
     """
-    version = Version(hashlib.blake2b(body, digest_size=16).hexdigest(), modified)
+    version = Version(etag or hashlib.blake2b(body, digest_size=16).hexdigest(), modified)
 
     def place() -> Response:
         return redirect(services.exchange, exchanged(services.exchange, body, content_type), content_type)

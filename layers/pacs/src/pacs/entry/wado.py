@@ -125,8 +125,9 @@ def frames_answer(services: Services, scope: Scope, request: Request, level: Lev
     offer = choose(accepted(request), frame_offers(first.transfer_syntax_uid, single=len(numbers) == 1))
     plain = offer.media_type == OCTETS and offer.transfer_syntax == first.transfer_syntax_uid
     if plain and offer.multipart and len(numbers) == 1:
-        body, content_type = make_frame(services, instance, reader, numbers[0])
-        return carried(services, request, body, content_type, modified=instance.updated_at)
+        ready = make_frame(services, instance, reader, numbers[0])
+        modified = instance.updated_at
+        return carried(services, request, ready.body, ready.content_type, etag=ready.etag, modified=modified)
     frames = (convert(reader, number, offer.transfer_syntax) for number in numbers)
     content_type = f"{offer.media_type}; transfer-syntax={offer.transfer_syntax}"
     if not offer.multipart:

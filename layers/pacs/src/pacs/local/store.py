@@ -79,7 +79,7 @@ class DirectoryStore:
         content_type: str = ObjectInfo.content_type,
         content_encoding: str = "",
         metadata: Mapping[str, str] | None = None,
-    ) -> None:
+    ) -> str:
         check_key(key)
         encoded = encode_metadata(metadata or {})
         with unavailable(), Staged(self._incoming, body, consume=False) as staged:
@@ -87,6 +87,7 @@ class DirectoryStore:
             staged.seal(ATTRIBUTE, attributes.to_bytes(), durable=self._durable)
             with colliding():
                 self._move(staged.replace, self._objects / key, durable=self._durable)
+        return attributes.etag
 
     def store_original(self, key: str, body: bytes | Path, *, sha256: str, metadata: Mapping[str, str]) -> Outcome:
         check_key(key)
