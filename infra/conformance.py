@@ -14,8 +14,9 @@ from functions.catalogue import FUNCTIONS
 from gateway_scp.contexts import NEWER, SERVICES, TRANSFER_SYNTAXES, is_storage
 from infra.documents import table
 from pacs.dicom.attributes import ATTRIBUTES, Attribute
+from pacs.dicom.transcode import VIDEO_TYPES
 from pacs.entry.stow import STORED_TYPES
-from pacs.entry.wado import IMAGES, VIDEO, WRITTEN
+from pacs.entry.wado import IMAGES, WRITTEN
 from pacs.errors import ANSWERS
 
 MATCHING = {
@@ -80,7 +81,7 @@ def media_types_table() -> str:
     rows = [
         ["Store, received", *STORED_TYPES],
         ["Rendered", *IMAGES],
-        ["Video, as it is", VIDEO],
+        ["Video, as it is", *VIDEO_TYPES],
     ]
     return table(
         ("Of what", "Media types"), [[what, ", ".join(f"`{each}`" for each in kinds)] for what, *kinds in rows]

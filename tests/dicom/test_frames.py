@@ -122,10 +122,11 @@ def test_a_wrong_offset_table_is_not_believed(make_part10: MakePart10, table: tu
     assert frames_of(make_part10(JPEG, pixels, NumberOfFrames=3, **IMAGE)) == frames
 
 
-def test_video_is_one_frame(make_part10: MakePart10) -> None:
+@pytest.mark.parametrize("syntax", [MPEG4, f"{MPEG4}.1"])
+def test_video_is_one_frame(make_part10: MakePart10, syntax: str) -> None:
     stream = [bytes([number]) * 500 for number in range(3)]
     pixels = item(b"") + b"".join(map(item, stream)) + END
-    assert frames_of(make_part10(MPEG4, pixels, NumberOfFrames=250, **IMAGE)) == [b"".join(stream)]
+    assert frames_of(make_part10(syntax, pixels, NumberOfFrames=250, **IMAGE)) == [b"".join(stream)]
 
 
 def test_of_a_cut_object_the_whole_frames_are_kept(make_part10: MakePart10) -> None:

@@ -12,10 +12,11 @@ from pacs.archive.lookup import Instance, Level, find_instances
 from pacs.archive.retrieve import read_original_header
 from pacs.dicom.json import little_endian
 from pacs.dicom.render import Format, Region, animate, draw, number, render
+from pacs.dicom.transcode import VIDEO, video_media_type
 from pacs.dicomweb.viewport import Viewport
 from pacs.errors import BadRequest, NotFound, ObjectNotFound
 from pacs.people.scope import Scope
-from pacs.ports import Services
+from pacs.ports import ObjectInfo, Services
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -29,8 +30,6 @@ TABLE_MAX_BYTES = 1 << 20
 ENCAPSULATED = "1.2.840.10008.5.1.4.1.1.104."
 ENCAPSULATED_DOCUMENT = "00420011"
 DOCUMENT_MEDIA_TYPE, DOCUMENT_LENGTH = 0x00420012, 0x00420015
-# MPEG-2, MPEG-4 and HEVC. Source: PS3.5 §A.4.5 to §A.4.9.
-VIDEO_SYNTAXES = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in range(100, 109))
 
 
 @dataclass(frozen=True)
@@ -157,13 +156,15 @@ def retrieve_document(services: Services, instance: Instance) -> Document | None
     return Document(body[:length] if length else body, media_type)
 
 
-def stored_video(services: Services, instance: Instance) -> str | None:
-    """The key in the derived store of an instance's video stream, made when it is not there; None: no video."""
-    if instance.transfer_syntax_uid not in VIDEO_SYNTAXES:
+def stored_video(services: Services, instance: Instance) -> ObjectInfo | None:
+    """An instance's video stream in the derived store, made when it is not there; None: no video."""
+    if instance.transfer_syntax_uid not in VIDEO:
         return None
     key = instance.path.video
     try:
-        services.derived.head(key)
+        return services.derived.head(key)
     except ObjectNotFound:
-        services.derived.put(key, FrameReader(services, instance).stored(1), content_type="video/mp4")
-    return key
+        stream = FrameReader(services, instance).stored(1)
+        content_type = video_media_type(stream, instance.transfer_syntax_uid)
+        services.derived.put(key, stream, content_type=content_type)
+    return services.derived.head(key)

@@ -9,6 +9,7 @@ from struct import unpack
 
 from pacs.dicom.header import Header
 from pacs.dicom.source import ByteSource, RangedFile
+from pacs.dicom.transcode import VIDEO
 from pacs.errors import UndecodablePixels
 
 ITEM, SEQUENCE_END = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
@@ -18,7 +19,6 @@ READ_THROUGH_BYTES = 64 * 1024
 # So many entries of an offset table are held against the items; a wrong table is wrong at once or everywhere.
 CHECKED_ENTRIES = 8
 MOST_FRAGMENTS = 10_000_000
-VIDEO = tuple(f"1.2.840.10008.1.2.4.{number}" for number in range(100, 109))
 SIGNATURE_BYTES = 12
 
 
@@ -34,7 +34,7 @@ def locate_fragments(source: ByteSource, header: Header, number_of_frames: int |
     if table_length is None:
         raise UndecodablePixels("the pixel data does not begin with an offset table")
     first = table_offset + 8 + table_length
-    video = ".".join(header.transfer_syntax_uid.split(".")[:9]) in VIDEO
+    video = header.transfer_syntax_uid in VIDEO
     if not video:
         for offsets in (_extended_offsets(walker, header), _basic_offsets(walker, table_offset + 8, table_length)):
             if offsets and (number_of_frames is None or len(offsets) == number_of_frames):

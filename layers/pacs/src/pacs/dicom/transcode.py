@@ -33,7 +33,14 @@ JPEG_2000 = frozenset(f"{PREFIX}.4.{number}" for number in (90, 91, 92, 93, 201,
 # What Cornerstone3D draws as it is stored; anything else that has frames is transcoded for it.
 DRAWN = NATIVE | {RLE} | {f"{PREFIX}.4.{each}" for each in (50, 51, 57, 70, 80, 81, 90, 91, 201, 202, 203)}
 # Video is played, never cut into frames.
-VIDEO = frozenset([f"{PREFIX}.4.10{number}" for number in range(9)] + [f"{PREFIX}.4.10{n}.1" for n in range(2, 7)])
+VIDEO = frozenset([f"{PREFIX}.4.10{number}" for number in range(9)] + [f"{PREFIX}.4.10{n}.1" for n in range(7)])
+VIDEO_TYPES = MP4, TRANSPORT_STREAM, MPEG, H264, H265 = (
+    "video/mp4",
+    "video/mp2t",
+    "video/mpeg",
+    "video/h264",
+    "video/h265",
+)
 # Retired processes and the second part of JPEG 2000 are read by the decoder of a syntax that pydicom knows; the
 # codestream itself says which process it is.
 LOSSY_JPEG, LOSSLESS_JPEG = f"{PREFIX}.4.51", f"{PREFIX}.4.57"
@@ -64,6 +71,20 @@ def needs_transcoding(dataset: "Dataset", transfer_syntax_uid: str, frame: bytes
     if transfer_syntax_uid in JPEG_2000 and samples == 1 and frame:
         return contradicts(dataset, frame)
     return False
+
+
+def video_media_type(stream: bytes, transfer_syntax_uid: str) -> str:
+    """What a player must be told of a video: its container, or its coding when it has none. Source: PS3.5 §8.2.5–9"""
+    start, number = stream[:8], int(transfer_syntax_uid.removeprefix(f"{PREFIX}.4.").partition(".")[0])
+    if start[4:] == b"ftyp":
+        return MP4
+    if stream[:377:188] == b"GGG":  # the first bytes of three packets
+        return TRANSPORT_STREAM
+    if number < 102:
+        return MPEG
+    if start.startswith((b"\0\0\1", b"\0\0\0\1")):
+        return H264 if number < 107 else H265
+    return MP4
 
 
 def contradicts(dataset: "Dataset", codestream: bytes) -> bool:

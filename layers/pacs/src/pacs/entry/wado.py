@@ -40,7 +40,6 @@ from pacs.ports import Services
 
 DICOM = "application/dicom"
 OCTETS = "application/octet-stream"
-VIDEO = "video/mp4"
 IMAGES: dict[str, Format] = {"image/jpeg": "jpeg", "image/png": "png", "image/gif": "gif"}
 WRITTEN = (EXPLICIT_LITTLE_ENDIAN, DEFLATED, *ENCODED)
 # Source: PS3.18 Table 8.7.3-5.
@@ -161,9 +160,10 @@ def rendered_answer(services: Services, scope: Scope, request: Request, level: L
     modified = instance.updated_at
     if (document := retrieve_document(services, instance)) is not None:
         return carried(services, request, document.body, document.content_type, modified=modified)
-    if (key := stored_video(services, instance)) is not None:
-        size = services.derived.head(key).size_bytes
-        return ranged(request, services.derived, key, size, VIDEO, version([instance], VIDEO))
+    if (video := stored_video(services, instance)) is not None:
+        media_type = choose(accepted(request), [Offer(video.content_type)]).media_type
+        stored = version([instance], media_type)
+        return ranged(request, services.derived, video.key, video.size_bytes, media_type, stored)
     media_type = choose(accepted(request), [Offer(each) for each in IMAGES]).media_type
     asked = look(request, IMAGES[media_type])
     if asked.format == "gif":
