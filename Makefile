@@ -31,6 +31,7 @@ check: .venv/synced ## Style, types, imports, spelling, generated documents, loc
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 	$(BIN)/cog --check docs/*.md
+	$(BIN)/python -m infra.openapi --check
 	$(UV) lock --check --quiet
 
 bench: .venv/synced site ## Compare with Orthanc and storescp on this machine; writes docs/benchmarks.md

@@ -5,7 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import orjson
 import pytest
+
+from infra.openapi import document
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -24,6 +27,10 @@ def test_generated_tables_are_those_of_the_code() -> None:
     assert len(generated) >= 3
     done = subprocess.run([cog, "--check", "--diff", *generated], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
+
+
+def test_the_description_of_the_api_is_that_of_the_code() -> None:
+    assert orjson.loads((ROOT / "docs/openapi.json").read_bytes()) == document()
 
 
 def test_ci_runs_what_the_readme_says() -> None:

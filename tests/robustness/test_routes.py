@@ -1,4 +1,7 @@
-"""Every route of the catalogue asked oddly, by path, query, headers and body: never a 5xx, always the one error shape.
+"""Every route of the catalogue asked oddly, by path, headers and body: never a 5xx, always the one error shape.
+
+What no description of the API can make: paths, headers and bodies that break the form of a request. Odd parameters are
+test_openapi's affair.
 
 The same requests each time, so that who breaks a route learns it at once.
 """
@@ -35,56 +38,6 @@ ODD = [
     "*",
     " ",
 ]
-PARAMETERS = [
-    "limit",
-    "offset",
-    "includefield",
-    "fuzzymatching",
-    "orderby",
-    "PatientName",
-    "StudyDate",
-    "StudyTime",
-    "00100020",
-    "00400275.00400009",
-    "00081190",
-    "ModalitiesInStudy",
-    "NumberOfStudyRelatedInstances",
-    "viewport",
-    "window",
-    "quality",
-    "accept",
-    "annotation",
-    "token",
-    "studyUID",
-    "seriesUID",
-    "objectUID",
-    "requestType",
-    "contentType",
-    "frameNumber",
-    "rows",
-    "columns",
-    "region",
-    "transferSyntax",
-    "charset",
-    "deletionlock",
-    "ttl",
-    "workitem",
-]
-VALUES = [
-    *ODD,
-    "",
-    "10",
-    "1e9",
-    "999999999999999999999",
-    "NaN",
-    "20200101-",
-    "-",
-    "a*b?",
-    "all",
-    "CT\\MR",
-    "true",
-    "WADO",
-]
 HEADERS = {
     "Accept": [
         "*/*",
@@ -107,14 +60,12 @@ BODIES = [b"", b"{}", b"[]", b"null", b"\xff", b'{"studies": 7}', b'{"studies": 
 class Asked:
     route: Route
     parts: dict[str, str]
-    query: list[tuple[str, str]] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
 
     @property
     def address(self) -> str:
-        path = re.sub(r"\{(\w+)\+?\}", lambda found: quote(self.parts[found[1]], safe=""), self.route.path)
-        return path + "?" + "&".join(f"{quote(name)}={quote(value)}" for name, value in self.query)
+        return re.sub(r"\{(\w+)\+?\}", lambda found: quote(self.parts[found[1]], safe=""), self.route.path)
 
 
 @st.composite
@@ -122,10 +73,9 @@ def questions(draw: st.DrawFn) -> Asked:
     route = draw(st.sampled_from(ROUTES))
     names = re.findall(r"\{(\w+)\+?\}", route.path)
     parts = {name: draw(st.sampled_from([KNOWN.get(name, "1"), KNOWN.get(name, "1"), *ODD])) for name in names}
-    query = draw(st.lists(st.tuples(st.sampled_from(PARAMETERS), st.sampled_from(VALUES)), max_size=3))
     chosen = draw(st.sets(st.sampled_from(sorted(HEADERS)), max_size=3))
     headers = {name: draw(st.sampled_from(HEADERS[name])) for name in sorted(chosen)}
-    return Asked(route, parts, query, headers, draw(st.sampled_from(BODIES)) if route.method == "POST" else b"")
+    return Asked(route, parts, headers, draw(st.sampled_from(BODIES)) if route.method == "POST" else b"")
 
 
 def test_no_odd_question_breaks_a_route(clinic: Any, sample: Any) -> None:
@@ -133,7 +83,7 @@ def test_no_odd_question_breaks_a_route(clinic: Any, sample: Any) -> None:
     bearer = clinic.bearer()
 
     @settings(
-        max_examples=400,
+        max_examples=300,
         derandomize=True,
         deadline=None,
         database=None,

@@ -1,0 +1,216 @@
+"""What the routers' signatures do not say of a request and its answers: parameters, bodies, media types.
+
+Read by infra/openapi.py alone. DICOMweb's query strings are free (any attribute may be a key), so its routes parse them
+themselves, and FastAPI knows nothing of them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pacs.dicom.attributes import ATTRIBUTES, Level
+from pacs.worklist.keys import KEYS
+
+Json = dict[str, Any]
+
+UID: Json = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)*$", "maxLength": 64}
+FRAME = "[1-9][0-9]{0,8}"
+PATH_PARAMETERS: Mapping[str, Json] = {
+    "study": UID,
+    "series": UID,
+    "instance": UID,
+    "workitem": UID,
+    "organization": {"type": "string", "format": "uuid"},
+    "frames": {"type": "string", "pattern": f"^{FRAME}(,{FRAME}){{0,15}}$"},
+    "frame": {"type": "string", "pattern": f"^{FRAME}$"},
+    "path": {"type": "string", "pattern": "^[0-9A-F]{8}(/[0-9]{1,4}/[0-9A-F]{8}){0,3}$"},
+    "ae": {"type": "string", "minLength": 1, "maxLength": 16, "pattern": r"^[!-\[\]-~]+$"},
+}
+TEXT: Json = {"type": "string"}
+WHOLE: Json = {"type": "integer", "minimum": 0}
+SWITCH: Json = {"type": "boolean"}
+FIELDS: Json = {"type": "array", "items": TEXT}
+NUMBER = r"-?[0-9]{1,5}(\.[0-9]{1,3})?"
+VIEWPORT: Json = {
+    "type": "string",
+    "pattern": f"^[1-9][0-9]{{0,3}},[1-9][0-9]{{0,3}}(,{NUMBER},{NUMBER},{NUMBER},{NUMBER})?$",
+    "examples": ["256,256", "64,64,0,0,16,16"],
+}
+WINDOW: Json = {
+    "type": "string",
+    "pattern": f"^{NUMBER},[1-9][0-9]{{0,4}}(,(linear|linear-exact|sigmoid))?$",
+    "examples": ["40,400,linear"],
+}
+# Values of keys by how they are matched; what is not named here is text with wildcards.
+DATE, TIME = "[0-9]{4}(0[1-9]|1[0-2])(0[1-9]|1[0-9]|2[0-8])", "([01][0-9]|2[0-3])[0-5][0-9]([0-5][0-9])?"
+MOMENT = f"{DATE}({TIME})?"
+VALUES: Mapping[str, Json] = {
+    "uid": {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)*([,\\][0-9]+(\.[0-9]+)*){0,3}$"},
+    "date": {"type": "string", "pattern": f"^({DATE}|{DATE}-|-{DATE}|{DATE}-{DATE})$"},
+    "time": {"type": "string", "pattern": f"^({TIME}|{TIME}-|-{TIME}|{TIME}-{TIME})$"},
+    "moment": {"type": "string", "pattern": f"^({MOMENT}|{MOMENT}-|-{MOMENT}|{MOMENT}-{MOMENT})$"},
+    "integer": {"type": "integer"},
+}
+SCHEMAS: Json = {
+    "Error": {
+        "type": "object",
+        "required": ["code", "message", "requestId"],
+        "additionalProperties": False,
+        "properties": {"code": TEXT, "message": TEXT, "requestId": TEXT, "field": TEXT},
+    },
+    "Dataset": {
+        "description": "A dataset in DICOM JSON (PS3.18 Annex F): elements by their tags",
+        "type": "object",
+        "propertyNames": {"pattern": "^[0-9A-F]{8}$"},
+        "additionalProperties": {"$ref": "#/components/schemas/Element"},
+    },
+    "Element": {
+        "type": "object",
+        "required": ["vr"],
+        "additionalProperties": False,
+        "properties": {
+            "vr": {"type": "string", "pattern": "^[A-Z]{2}$"},
+            "Value": {"type": "array", "items": {"$ref": "#/components/schemas/Value"}},
+            "InlineBinary": TEXT,
+            "BulkDataURI": TEXT,
+        },
+    },
+    "Value": {"type": ["string", "number", "object", "null"]},
+    "Datasets": {"type": "array", "items": {"$ref": "#/components/schemas/Dataset"}},
+}
+BYTES: Json = {}
+DATASET: Json = {"$ref": "#/components/schemas/Dataset"}
+DATASETS: Json = {"$ref": "#/components/schemas/Datasets"}
+OBJECT: Json = {"type": "object"}
+JSON, DICOM_JSON, DICOM_XML = "application/json", "application/dicom+json", "application/dicom+xml"
+DICOM, MULTIPART, OCTETS, HTML = "application/dicom", "multipart/related", "application/octet-stream", "text/html"
+
+SAID = {
+    200: "OK",
+    201: "Made",
+    202: "Accepted; of a store request: not all, or with warnings",
+    204: "Done, and nothing to say",
+    206: "The ranges asked for",
+    303: "The viewer is elsewhere",
+    304: "What the client has is still right",
+    307: "The answer is large, and lies here for a while",
+    400: "What was asked cannot be meant",
+    401: "The link is not, or no longer, good",
+    409: "Nothing was stored: why, for each instance",
+}
+LARGE: Mapping[int, Mapping[str, Json]] = {304: {}, 307: {}}
+
+
+@dataclass(frozen=True)
+class Words:
+    """Of one route: query parameters with their schemas, headers, body and answers by media type."""
+
+    query: Mapping[str, Json]
+    answers: Mapping[int, Mapping[str, Json]]
+    body: Mapping[str, Json] | None = None
+    headers: Sequence[str] = ()
+    required: Sequence[str] = ()
+
+
+def search_keys(level: Level) -> Json:
+    levels = ("study", "series", "instance")
+    found = [each for each in ATTRIBUTES if levels.index(each.level) <= levels.index(level)]
+    return {each.path if each.sequence else each.keyword: VALUES.get(each.matching, TEXT) for each in found}
+
+
+def search(level: Level) -> Words:
+    controls = {
+        **dict.fromkeys(("limit", "offset"), WHOLE),
+        **dict.fromkeys(("fuzzymatching", "emptyvaluematching", "multiplevaluematching"), SWITCH),
+        **{"includefield": FIELDS, "orderby": TEXT, "accept": TEXT},
+    }
+    return Words({**search_keys(level), **controls}, {200: {DICOM_JSON: DATASETS, MULTIPART: BYTES}, 204: {}})
+
+
+LOOK: Json = {
+    "viewport": VIEWPORT,
+    "window": WINDOW,
+    "quality": {"type": "integer", "minimum": 1, "maximum": 100},
+    "accept": {"enum": ["image/jpeg", "image/png", "image/gif"]},
+}
+WADO: Json = {
+    "requestType": {"const": "WADO"},
+    **dict.fromkeys(("studyUID", "seriesUID", "objectUID"), UID),
+    **{"contentType": TEXT, "transferSyntax": UID, "charset": TEXT},
+    **{"frameNumber": WHOLE, "rows": WHOLE, "columns": WHOLE, "imageQuality": WHOLE},
+    **{"windowCenter": {"type": "number"}, "windowWidth": {"type": "number"}},
+    **{"region": {"type": "string", "examples": ["0,0,0.5,0.5"]}, "anonymize": TEXT, "presentationUID": UID},
+}
+PICTURES = dict.fromkeys(("image/jpeg", "image/png", "image/gif", "application/pdf", "video/mp4", "*/*"), BYTES)
+CONDITIONS = ("Range", "If-Range", "If-None-Match", "If-Modified-Since")
+
+
+def retrieve(*types: str, query: Json | None = None, required: Sequence[str] = ()) -> Words:
+    whole = {each: DATASETS if each == DICOM_JSON else BYTES for each in types}
+    asked = {"accept": TEXT} if query is None else query
+    return Words(asked, {200: whole, 206: dict.fromkeys(types, BYTES), **LARGE}, None, CONDITIONS, required)
+
+
+STORE = Words(
+    {},
+    {200: {DICOM_JSON: DATASET, DICOM_XML: BYTES}, 202: {DICOM_JSON: DATASET, DICOM_XML: BYTES}}
+    | {409: {DICOM_JSON: DATASET, DICOM_XML: BYTES, JSON: {"$ref": "#/components/schemas/Error"}}},
+    {DICOM_JSON: DATASETS, MULTIPART: BYTES, DICOM: BYTES},
+)
+WORKLIST_QUERY: Json = {
+    **{each.path: VALUES.get(each.matching, TEXT) for each in KEYS},
+    **{"limit": WHOLE, "offset": WHOLE, "includefield": FIELDS, "fuzzymatching": SWITCH},
+}
+WORKITEM = {DICOM_JSON: DATASET}
+STUDIES, SERIES = "/dicomweb/studies", "/dicomweb/studies/{study}/series"
+INSTANCES = SERIES + "/{series}/instances"
+FRAMES = INSTANCES + "/{instance}/frames/{frames}"
+WORKITEMS = "/dicomweb/workitems"
+ONE_WORKITEM = WORKITEMS + "/{workitem}"
+
+WORDS: Mapping[tuple[str, str], Words] = {
+    ("GET", STUDIES): search("study"),
+    ("GET", "/dicomweb/series"): search("series"),
+    ("GET", SERIES): search("series"),
+    **dict.fromkeys(
+        (("GET", "/dicomweb/instances"), ("GET", STUDIES + "/{study}/instances"), ("GET", INSTANCES)),
+        search("instance"),
+    ),
+    ("POST", STUDIES): STORE,
+    ("POST", STUDIES + "/{study}"): STORE,
+    ("GET", "/wado"): retrieve(DICOM, *PICTURES, query=WADO, required=list(WADO)[:4]),
+    ("GET", FRAMES): retrieve(MULTIPART, OCTETS, "*/*"),
+    ("GET", "/frames/{organization}/{study}/{series}/{instance}/{frame}"): retrieve(MULTIPART, OCTETS, "*/*"),
+    ("GET", INSTANCES + "/{instance}/bulkdata/{path}"): retrieve(OCTETS, query={}),
+    ("POST", WORKITEMS): Words({"workitem": UID}, {201: {}}, WORKITEM),
+    ("GET", WORKITEMS): Words(WORKLIST_QUERY, {200: {DICOM_JSON: DATASETS}}),
+    ("GET", ONE_WORKITEM): Words({}, {200: {DICOM_JSON: DATASETS}}),
+    ("POST", ONE_WORKITEM): Words({"transaction-uid": UID}, {200: {}}, WORKITEM),
+    ("PUT", ONE_WORKITEM + "/state"): Words({}, {200: {}}, WORKITEM),
+    ("POST", ONE_WORKITEM + "/cancelrequest"): Words({}, {202: {}}, WORKITEM),
+    ("GET", "/ohif"): Words({}, {200: {HTML: BYTES}, 303: {}, 400: {HTML: BYTES}, 401: {HTML: BYTES}}),
+}
+ENDINGS: Mapping[str, Words] = {
+    "/metadata": retrieve(DICOM_JSON, MULTIPART),
+    "/rendered": retrieve(*PICTURES, query=LOOK),
+    "/thumbnail": retrieve("image/jpeg", query={"viewport": VIEWPORT}),
+    "/subscribers/{ae}": Words({}, {201: {}, 200: {}}),
+    "/suspend": Words({}, {200: {}}),
+    "/events": Words({}, {200: {JSON: OBJECT}}),
+    "/undelete": Words({}, {202: {JSON: OBJECT}}),
+}
+RETRIEVE = retrieve(MULTIPART, DICOM)
+DELETE = Words({}, {204: {}})
+
+
+def words_of(method: str, path: str) -> Words | None:
+    """What is to be added to what the router says of a route; None when it says all."""
+    asked = ("GET" if method == "HEAD" else method, path)
+    if asked in WORDS:
+        return WORDS[asked]
+    for ending, words in ENDINGS.items():
+        if path.endswith(ending):
+            return words
+    if path.startswith(STUDIES):
+        return DELETE if method == "DELETE" else RETRIEVE
+    return None
