@@ -1,196 +1,165 @@
-"""`make bench`: this archive beside Orthanc and storescp in one run, on one machine. Writes docs/benchmarks.md.
+"""`make bench`: this archive beside Orthanc, storescp and nginx in one run, on one machine. Writes docs/benchmarks.md.
 
-The stock sender is dcmtk's storescu and the readers are wrk's; the no-delay sender is `sender.py`.
+`python -m tests.bench --rows stow metadata` measures those rows alone and only prints them.
 """
 
-import json
-import random
-import statistics
+import argparse
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from http.client import HTTPException
 from pathlib import Path
 
-from pydicom import dcmread
-from pydicom.uid import generate_uid
-from pynetdicom import AE
+from pacs.errors import PacsError
+from tests.bench import peers, viewing
+from tests.bench.ground import Data, Ground
+from tests.bench.peers import ORTHANC, ORTHANC_POSTGRESQL, OURS, Peer, Unmeasured
+from tests.bench.rows import NGINX, ROWS, STORESCP, Figures, Goal, Row
 
-from tests.bench import peers
-from tests.bench.data import write_series
-from tests.bench.peers import Peer, need
-from tests.bench.sender import seconds
-
-STOCK, ONE, FOUR, SERIES = 100, 300, 150, 500
-REPEATS = 20
-FRAMES_S = 8
 DOCUMENT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 MARK = "<!-- figures -->"
-FRAME_ACCEPT = 'multipart/related; type="application/octet-stream"; transfer-syntax=*'
+SYSTEMS = (OURS, ORTHANC, ORTHANC_POSTGRESQL)
+# What a peer that is missing, dies or answers otherwise than expected makes of a measurement.
+WHAT_FAILS = (
+    Unmeasured,
+    PacsError,
+    RuntimeError,
+    OSError,
+    HTTPException,
+    LookupError,
+    ValueError,
+    subprocess.SubprocessError,
+)
 
-Figures = dict[str, dict[str, float]]
-Uids = tuple[str, str, list[str]]
-
-
-def send(peer: Peer, folder: Path) -> None:
-    """One association of storescu, as it comes, that sends a folder. Raises when it fails."""
-    command = [need("storescu", "dcmtk"), "-aec", peer.ae_title, "+sd", "127.0.0.1", str(peer.dicom_port), str(folder)]
-    subprocess.run(command, check=True, capture_output=True)
-
-
-def stock_rate(peer: Peer, folder: Path, count: int) -> float:
-    """Instances a second of one storescu."""
-    began = time.perf_counter()
-    send(peer, folder)
-    return count / (time.perf_counter() - began)
+Start = Callable[[Path], Peer]
 
 
-def no_delay_rate(peer: Peer, folders: list[Path], count: int) -> float:
-    """Instances a second of one association a folder, all at once, of a sender that waits for no timer."""
-    return count / seconds(peer.dicom_port, peer.ae_title, folders)
+class Run:
+    """One run: what is measured, what came out by row and peer, and why something did not."""
 
+    def __init__(self, folder: Path, rows: Sequence[Row]) -> None:
+        self.folder, self.rows = folder, rows
+        self.data = Data(folder / "data")
+        self.copies = folder / "nginx-files"
+        self.figures: dict[str, Figures] = {row.key: {} for row in rows}
+        self.complaints: list[str] = []
 
-def wait_until(condition: Callable[[], bool]) -> float:
-    """Seconds until a condition holds, asked without a pause."""
-    began = time.perf_counter()
-    while not condition():
-        if time.perf_counter() - began > 300:
-            raise SystemExit("it never came")
-    return time.perf_counter() - began
+    def measure(self) -> None:
+        """Every peer by itself, nginx last, for it sends what ours has answered."""
+        starts: dict[str, Start] = {
+            STORESCP: peers.start_storescp,
+            ORTHANC: peers.start_orthanc,
+            ORTHANC_POSTGRESQL: peers.start_orthanc_postgresql,
+            OURS: peers.start_ours,
+            NGINX: partial(peers.start_nginx, root=self.copies),
+        }
+        for name, start in starts.items():
+            for group in dict.fromkeys(row.group for row in self.rows if name in row.measures):
+                rows = [row for row in self.rows if row.group == group and name in row.measures]
+                self.measure_group(name, group, start, rows)
 
-
-def shows(peer: Peer, study: str, count: int) -> bool:
-    return peer.instances_of(study) == count
-
-
-def visible_s(peer: Peer, template: Path) -> float:
-    """Median seconds from the last C-STORE response to the instance being found."""
-    dataset = dcmread(template)
-    entity = AE("BENCH")
-    entity.add_requested_context(dataset.SOPClassUID, dataset.file_meta.TransferSyntaxUID)
-    association = entity.associate("127.0.0.1", peer.dicom_port, ae_title=peer.ae_title)
-    taken = []
-    for _ in range(10):
-        dataset.StudyInstanceUID, dataset.SOPInstanceUID = generate_uid(), generate_uid()
-        dataset.SeriesInstanceUID = generate_uid()
-        dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-        if association.send_c_store(dataset).Status != 0:
-            raise SystemExit(f"{peer.name} refused an instance")
-        study = str(dataset.StudyInstanceUID)
-        taken.append(wait_until(partial(shows, peer, study, 1)))
-    association.release()
-    return statistics.median(taken)
-
-
-def metadata_s(peer: Peer, uids: Uids) -> float:
-    """Median seconds of the metadata of the whole series."""
-    path = f"/studies/{uids[0]}/series/{uids[1]}/metadata"
-    taken = []
-    for _ in range(REPEATS if peer.name != "Orthanc" else 5):
-        began = time.perf_counter()
-        documents = json.loads(peer.get(path))
-        taken.append(time.perf_counter() - began)
-        if len(documents) != SERIES:
-            raise SystemExit(f"{peer.name} gave {len(documents)} of {SERIES} documents")
-    return statistics.median(taken)
-
-
-def frames_per_s(peer: Peer, uids: Uids, clients: int, folder: Path) -> float:
-    """Frames a second that wrk gets, each request another instance of the series."""
-    base = peer.dicomweb.split("/", 3)[3]
-    order = random.Random(1).sample(uids[2], len(uids[2]))
-    paths = [f"/{base}/studies/{uids[0]}/series/{uids[1]}/instances/{each}/frames/1" for each in order]
-    headers = {**peer.headers, "Accept": FRAME_ACCEPT}
-    script = folder / f"{peer.ae_title}.lua"
-    script.write_text(
-        "local paths = {" + ",".join(f'"{path}"' for path in paths) + "}\n"
-        "local headers = {"
-        + ",".join(f"[{json.dumps(name)}]={json.dumps(text)}" for name, text in headers.items())
-        + "}\n"
-        "local at = 0\n"
-        "request = function() at = at % #paths + 1; return wrk.format('GET', paths[at], headers) end\n"
-        "done = function(summary) print('RESULT', summary.requests, summary.duration,"
-        " summary.errors.status + summary.errors.read + summary.errors.timeout, summary.bytes) end\n"
-    )
-    command = [need("wrk", "wrk"), "-t1", f"-c{clients}", f"-d{FRAMES_S}s", "--timeout", "30s", "-s", str(script)]
-    output = subprocess.run([*command, peer.dicomweb], capture_output=True, text=True, check=True).stdout
-    requests, microseconds, errors, size = map(float, output.split("RESULT")[1].split())
-    if errors or size < requests * 512 * 1024:
-        raise SystemExit(f"{peer.name} did not answer frames: {output}")
-    return requests / (microseconds / 1e6)
-
-
-def measure(folder: Path) -> Figures:
-    series = write_series(folder / "series", SERIES, seed=1)
-    write_series(folder / "stock", STOCK, seed=2)
-    write_series(folder / "one", ONE, seed=3)
-    four = [folder / f"four-{number}" for number in range(4)]
-    for number, each in enumerate(four):
-        write_series(each, FOUR, seed=4 + number)
-    figures: Figures = {}
-    for start in (peers.start_storescp, peers.start_orthanc, peers.start_ours):
-        peer = start(folder)
-        found = figures[peer.name] = {}
+    def measure_group(self, name: str, group: str, start: Start, rows: list[Row]) -> None:
+        work = Path(tempfile.mkdtemp(prefix=group, dir=self.folder))
+        work.chmod(0o755)
         try:
-            found["stock"] = stock_rate(peer, folder / "stock", STOCK)
-            peer.rest()
-            found["one"] = no_delay_rate(peer, [folder / "one"], ONE)
-            peer.rest()
-            found["four"] = no_delay_rate(peer, four, 4 * FOUR)
-            if peer.dicomweb:
-                no_delay_rate(peer, [folder / "series"], SERIES)
-                wait_until(partial(shows, peer, series[0], SERIES))
-                peer.rest()
-                found["visible"] = visible_s(peer, folder / "series" / "00001.dcm")
-                found["metadata"] = metadata_s(peer, series)
-                peer.rest()
-                found["frames_1"] = frames_per_s(peer, series, 1, folder)
-                found["frames_8"] = frames_per_s(peer, series, 8, folder)
-            found["memory"] = peer.resident_mib()
+            peer = start(work)
+        except WHAT_FAILS as error:
+            self.complain(f"{name}: {error}")
+            return
+        try:
+            ground = Ground(peer, work, self.data, self.copies)
+            for row in rows:
+                self.measure_row(row, ground)
+            if name == OURS and any(NGINX in row.measures for row in rows):
+                self.attempt(f"{NGINX}'s files", lambda: viewing.copy_for_nginx(ground))
         finally:
             peer.stop()
-        sys.stderr.write(f"{peer.name}: {found}\n")
-    return figures
+
+    def measure_row(self, row: Row, ground: Ground) -> None:
+        name, began = ground.peer.name, time.perf_counter()
+
+        def once() -> None:
+            ground.peer.rest()
+            figure = self.figures[row.key][name] = row.measures[name](ground)
+            say(f"{name}: {row.label}: {shown(figure)} {row.unit} ({time.perf_counter() - began:.0f} s)")
+
+        self.attempt(f"{name}, {row.label}", once)
+
+    def attempt(self, what: str, once: Callable[[], None]) -> None:
+        """What fails is told below the table, and the rest goes on."""
+        try:
+            once()
+        except WHAT_FAILS as error:
+            self.complain(f"{what}: {str(error) or type(error).__name__}")
+
+    def complain(self, complaint: str) -> None:
+        self.complaints.append(complaint)
+        say(complaint)
+
+    def table(self) -> str:
+        """The figures as Markdown, and below it why some are missing."""
+        lines = [
+            f"| | unit | {' | '.join(SYSTEMS)} | floor | × Orthanc | × floor | must | met | aim | met |",
+            "|---" * (len(SYSTEMS) + 9) + "|",
+            *(self.line(row) for row in self.rows),
+        ]
+        missing = [f"- No figure: {complaint}" for complaint in self.complaints]
+        return "\n".join([*lines, *([""] * bool(missing)), *missing])
+
+    def line(self, row: Row) -> str:
+        figures = self.figures[row.key]
+        orthanc, floor = row.orthanc(figures), row.floor(figures)
+        cells = [
+            row.label,
+            row.unit,
+            *(shown(figures.get(name)) for name in SYSTEMS),
+            shown(floor),
+            shown(row.times(figures, orthanc)),
+            shown(row.times(figures, floor)),
+            told(row.must),
+            answer(row, row.must, figures),
+            told(row.aim),
+            answer(row, row.aim, figures),
+        ]
+        return f"| {' | '.join(cells)} |"
 
 
-ROWS = (
-    ("C-STORE, stock storescu, 1 association", "stock", "instances/s", ">= 5"),
-    ("C-STORE, no-delay sender, 1 association", "one", "instances/s", ""),
-    ("C-STORE, no-delay sender, 4 associations", "four", "instances/s", ">= 0.8"),
-    ("last response to found by QIDO, median", "visible", "ms", "<= 1,000 ms"),
-    ("metadata of a series of 500, median", "metadata", "ms", ">= 5"),
-    ("frames, 1 client", "frames_1", "frames/s", ""),
-    ("frames, 8 clients", "frames_8", "frames/s", ">= 1.5"),
-    ("resident memory afterwards (PSS)", "memory", "MiB", ""),
-)
-SECONDS = ("visible", "metadata")
+def shown(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
-def table(figures: Figures) -> str:
-    """The figures as Markdown; the ratio says how many times better ours is than Orthanc's."""
-    lines = [
-        "| | unit | Bulut PACS | Orthanc | storescp | ratio to Orthanc | target |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for label, key, unit, target in ROWS:
-        cells = []
-        for name in ("Bulut PACS", "Orthanc", "storescp"):
-            value = figures[name].get(key)
-            cells.append("" if value is None else f"{value * 1000 if key in SECONDS else value:,.1f}")
-        ours, theirs = figures["Bulut PACS"][key], figures["Orthanc"][key]
-        ratio = theirs / ours if key in (*SECONDS, "memory") else ours / theirs
-        lines.append(f"| {label} | {unit} | {' | '.join(cells)} | {ratio:.2f} | {target} |")
-    return "\n".join(lines)
+def told(goal: Goal | None) -> str:
+    return "" if goal is None else str(goal)
+
+
+def answer(row: Row, goal: Goal | None, figures: Figures) -> str:
+    if goal is None:
+        return ""
+    return {True: "yes", False: "no", None: "not measured"}[row.meets(goal, figures)]
+
+
+def say(line: str) -> None:
+    sys.stderr.write(f"{time.strftime('%H:%M:%S')} {line}\n")
+    sys.stderr.flush()
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench")
+    parser.add_argument("--rows", nargs="+", choices=[row.key for row in ROWS], metavar="ROW", help="only these")
+    chosen = parser.parse_args().rows
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        text = table(measure(Path(folder)))
+        run = Run(Path(folder), [row for row in ROWS if not chosen or row.key in chosen])
+        run.measure()
+        text = run.table()
     sys.stdout.write(text + "\n")
-    before, _, rest = DOCUMENT.read_text().partition(MARK)
-    DOCUMENT.write_text(f"{before}{MARK}\n\n{text}\n\n{MARK}{rest.partition(MARK)[2]}")
+    if not chosen:
+        before, _, rest = DOCUMENT.read_text().partition(MARK)
+        DOCUMENT.write_text(f"{before}{MARK}\n\n{text}\n\n{MARK}{rest.partition(MARK)[2]}")
 
 
 if __name__ == "__main__":

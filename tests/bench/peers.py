@@ -1,5 +1,6 @@
-"""Who is measured: this archive, Debian's Orthanc, and dcmtk's storescp as a floor for receiving."""
+"""Who is measured: this archive, Debian's Orthanc on either database, and as floors dcmtk's storescp and nginx."""
 
+import gzip
 import json
 import os
 import shutil
@@ -9,12 +10,27 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
+from urllib.parse import urlsplit
+
+from infra.local.postgres import EmbeddedPostgres
 
 START_S = 120
 WINDOW_S, IDLE = 1.0, 0.1
+DICOM_JSON = "application/dicom+json"
+GZIP = {"Accept-Encoding": "gzip"}
+PIECE_BYTES = 1 << 20
+TEMPORARY_REDIRECT = 307
+PATH = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
+NGINX_FOLDERS = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+PLUGINS = Path("/usr/share/orthanc/plugins")
+ORTHANC, ORTHANC_POSTGRESQL, OURS = "Orthanc", "Orthanc, PostgreSQL", "Bulut PACS"
+
+
+class Unmeasured(Exception):
+    """Why there is no figure: a program is missing, or a peer does not do what is measured."""
 
 
 def free_port() -> int:
@@ -30,10 +46,70 @@ def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         try:
-            raise SystemExit(f"{process.args!r} ended with {process.wait(0.1)}")
+            raise Unmeasured(f"{process.args!r} ended with {process.wait(0.1)}")
         except subprocess.TimeoutExpired:
             continue
-    raise SystemExit(f"{process.args!r} does not listen on {port}")
+    raise Unmeasured(f"{process.args!r} does not listen on {port}")
+
+
+class Browser:
+    """One connection that is kept, as a viewer keeps it: no delay, gzip taken."""
+
+    def __init__(self, url: str, headers: dict[str, str]) -> None:
+        parts = urlsplit(url)
+        self.root, self.headers = parts.path, headers
+        self.connection = HTTPConnection(parts.netloc, timeout=120)
+        self.connect()
+
+    def connect(self) -> None:
+        self.connection.close()
+        self.connection.connect()
+        self.connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def exchange(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> HTTPResponse:
+        """An answer without an error; over a new connection when the peer has closed the one that lay idle."""
+        for last in (False, True):
+            try:
+                place = path if path.startswith("http") else self.root + path
+                self.connection.request(method, place, body, self.headers | headers)
+                answer = self.connection.getresponse()
+                break
+            except ConnectionError:
+                if last:
+                    raise
+                self.connect()
+        if answer.status not in (200, 202, 204, TEMPORARY_REDIRECT):
+            raise Unmeasured(f"{path} was answered {answer.status}: {answer.read()[:200]!r}")
+        return answer
+
+    def ask(self, path: str, accept: str) -> HTTPResponse:
+        """The answer to a GET, where it is told to be."""
+        answer = self.exchange("GET", path, None, {"Accept": accept} | GZIP)
+        if answer.status == TEMPORARY_REDIRECT:
+            answer.read()
+            answer = self.exchange("GET", answer.headers["Location"], None, GZIP)
+        return answer
+
+    def get(self, path: str, accept: str = DICOM_JSON) -> tuple[bytes, bool]:
+        """A body as it was sent, and whether it is gzip."""
+        answer = self.ask(path, accept)
+        return answer.read(), answer.getheader("Content-Encoding") == "gzip"
+
+    def documents(self, path: str) -> list[dict[str, Any]]:
+        """The items of a JSON answer."""
+        body, packed = self.get(path)
+        found: list[dict[str, Any]] = json.loads((gzip.decompress(body) if packed else body) or b"[]")
+        return found
+
+    def size(self, path: str, accept: str) -> int:
+        """Bytes of a body that is read and not kept."""
+        answer, buffer, total = self.ask(path, accept), bytearray(PIECE_BYTES), 0
+        while count := answer.readinto(buffer):
+            total += count
+        return total
+
+    def post(self, path: str, content_type: str, body: bytes) -> None:
+        self.exchange("POST", path, body, {"Content-Type": content_type}).read()
 
 
 @dataclass
@@ -42,29 +118,27 @@ class Peer:
 
     name: str
     process: subprocess.Popen[bytes]
-    dicom_port: int
-    ae_title: str
+    dicom_port: int = 0
+    ae_title: str = ""
     dicomweb: str = ""
     headers: dict[str, str] = field(default_factory=dict)
+    database: EmbeddedPostgres | None = None
 
-    def get(self, path: str, accept: str = "application/dicom+json") -> bytes:
-        request = Request(self.dicomweb + path, headers={**self.headers, "Accept": accept})
-        with urlopen(request, timeout=120) as answer:
-            return bytes(answer.read())
+    def browser(self) -> Browser:
+        return Browser(self.dicomweb, self.headers)
 
-    def instances_of(self, study: str) -> int:
-        """How many instances a search shows of a study."""
-        found = json.loads(self.get(f"/studies?StudyInstanceUID={study}&includefield=00201208") or b"[]")
-        values: list[Any] = found[0].get("00201208", {}).get("Value", [0]) if found else [0]
-        return int(values[0])
+    def processes(self) -> list[int]:
+        """The process and everything below it, its database too."""
+        own = descendants(self.process.pid)
+        return own if self.database is None else own + descendants(self.database.process.pid)
 
     def resident_mib(self) -> float:
-        """Proportional set size of the process and everything below it, in MiB."""
-        return sum(pss_kib(pid) for pid in descendants(self.process.pid)) / 1024
+        """Proportional set size of all processes, in MiB."""
+        return sum(pss_kib(pid) for pid in self.processes()) / 1024
 
     def cpu_s(self) -> float:
-        """Processor time of the process and everything below it, in seconds."""
-        return sum(cpu_ticks(pid) for pid in descendants(self.process.pid)) / os.sysconf("SC_CLK_TCK")
+        """Processor time of all processes, in seconds."""
+        return sum(cpu_ticks(pid) for pid in self.processes()) / os.sysconf("SC_CLK_TCK")
 
     def rest(self) -> None:
         """Wait until the work that earlier measurements left behind is done, so that each begins alike."""
@@ -76,11 +150,13 @@ class Peer:
             if now - before < IDLE * WINDOW_S:
                 return
             before = now
-        raise SystemExit(f"{self.name} does not come to rest")
+        raise Unmeasured(f"{self.name} does not come to rest")
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(120)
+        if self.database is not None:
+            self.database.stop()
 
 
 def descendants(pid: int) -> list[int]:
@@ -128,7 +204,7 @@ def start_ours(folder: Path) -> Peer:
     deadline = time.monotonic() + START_S
     while not ready_file.exists():
         if process.poll() is not None or time.monotonic() > deadline:
-            raise SystemExit("pacs up did not become ready: " + (folder / "pacs.log").read_text())
+            raise Unmeasured("pacs up did not become ready: " + (folder / "pacs.log").read_text())
         time.sleep(0.05)
     ready = json.loads(ready_file.read_text())
     token = subprocess.run(
@@ -138,19 +214,15 @@ def start_ours(folder: Path) -> Peer:
         text=True,
         check=True,
     ).stdout.strip()
-    return Peer(
-        "Bulut PACS",
-        process,
-        ready["dicom"]["port"],
-        ready["dicom"]["ae_title"],
-        ready["http"] + "/dicomweb",
-        {"Authorization": f"Bearer {token}"},
-    )
+    dicom = ready["dicom"]
+    headers = {"Authorization": f"Bearer {token}"}
+    return Peer(OURS, process, dicom["port"], dicom["ae_title"], ready["http"] + "/dicomweb", headers)
 
 
-def start_orthanc(folder: Path) -> Peer:
-    """Orthanc with SQLite and its DICOMweb plug-in, UTF-8 so that it keeps Turkish letters."""
+def start_orthanc(folder: Path, database: EmbeddedPostgres | None = None) -> Peer:
+    """Orthanc with SQLite, or a database, and its DICOMweb plug-in; UTF-8 so that it keeps Turkish letters."""
     http, dicom = free_port(), free_port()
+    plugins = ["libOrthancDicomWeb.so", *(["libOrthancPostgreSQLIndex.so"] if database else [])]
     configuration = {
         "Name": "bench",
         "StorageDirectory": str(folder / "orthanc"),
@@ -162,15 +234,36 @@ def start_orthanc(folder: Path) -> Peer:
         "AuthenticationEnabled": False,
         "DefaultEncoding": "Utf8",
         "DicomCheckCalledAet": False,
-        "Plugins": ["/usr/share/orthanc/plugins"],
+        "Plugins": [str(PLUGINS / each) for each in plugins],
         "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
+        "PostgreSQL": {"EnableIndex": True, "EnableStorage": False, "ConnectionUri": uri(database) if database else ""},
     }
     file = folder / "orthanc.json"
     file.write_text(json.dumps(configuration))
     log = (folder / "orthanc.log").open("wb")
     process = subprocess.Popen([need("Orthanc", "orthanc orthanc-dicomweb"), str(file)], stdout=log, stderr=log)
     wait_for_port(http, process)
-    return Peer("Orthanc", process, dicom, "ORTHANC", f"http://127.0.0.1:{http}/dicom-web")
+    name = ORTHANC_POSTGRESQL if database else ORTHANC
+    return Peer(name, process, dicom, "ORTHANC", f"http://127.0.0.1:{http}/dicom-web", database=database)
+
+
+def uri(database: EmbeddedPostgres) -> str:
+    """How libpq is told of a server on a socket."""
+    parts = dict(each.split("=", 1) for each in database.dsn.split())
+    return f"postgresql://{parts['user']}@/{parts['dbname']}?host={parts['host']}"
+
+
+def start_orthanc_postgresql(folder: Path) -> Peer:
+    """Orthanc with its index in PostgreSQL, the same build of it that ours uses."""
+    if not (PLUGINS / "libOrthancPostgreSQLIndex.so").exists():
+        install("orthanc-postgresql")
+    database = EmbeddedPostgres(folder / "database")
+    database.start()
+    try:
+        return start_orthanc(folder, database)
+    except Unmeasured:
+        database.stop()
+        raise
 
 
 def start_storescp(folder: Path) -> Peer:
@@ -183,8 +276,40 @@ def start_storescp(folder: Path) -> Peer:
     return Peer("storescp", process, port, "STORESCP")
 
 
+def start_nginx(folder: Path, root: Path) -> Peer:
+    """nginx, which only sends the files below `root`; those that end in .gz as gzip."""
+    port = free_port()
+    file = folder / "nginx.conf"
+    file.write_text(
+        f"{'user root;' if os.geteuid() == 0 else ''} daemon off; worker_processes auto; pid {folder}/nginx.pid;\n"
+        f"error_log {folder}/nginx.log; events {{}}\n"
+        "http {\n  access_log off; sendfile on; tcp_nopush on; tcp_nodelay on; keepalive_requests 1000000;\n"
+        + "".join(f"  {each}_temp_path {folder}/nginx-{each};\n" for each in NGINX_FOLDERS)
+        + f"  server {{ listen 127.0.0.1:{port}; root {root};\n"
+        "    location ~ [.]gz$ { add_header Content-Encoding gzip; } }\n}\n"
+    )
+    command = [need("nginx", "nginx-light"), "-c", str(file), "-e", f"{folder}/nginx.log"]
+    process = subprocess.Popen(command)
+    wait_for_port(port, process)
+    return Peer("nginx", process, dicomweb=f"http://127.0.0.1:{port}")
+
+
 def need(program: str, packages: str) -> str:
-    found = shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin")
+    """The path of a program. Raises Unmeasured when it is missing and only root could install it."""
+    found = shutil.which(program, path=PATH)
     if not found:
-        raise SystemExit(f"{program} is missing: apt-get install {packages}")
+        install(packages)
+        found = shutil.which(program, path=PATH)
+    if not found:
+        raise Unmeasured(f"{program} is missing: apt-get install {packages}")
     return found
+
+
+def install(packages: str) -> None:
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+        command = ["apt-get", "install", "-qq", "--yes", "--no-install-recommends", *packages.split()]
+        for each in (["apt-get", "update", "-qq"], command):
+            subprocess.run(each, env=environment, capture_output=True, check=False)
+    else:
+        raise Unmeasured(f"{packages} is missing: apt-get install {packages}")

@@ -129,10 +129,10 @@ def month(n: int) -> str:
     return f"{day(n + 30 * STUDIES_A_DAY)}-{day(n)}"
 
 
-def fill(database: PsycopgDatabase, studies: int) -> None:
+def fill(database: PsycopgDatabase, studies: int, organization: str = ORGANIZATION) -> None:
     """Synthetic studies, the newest first, some of them of one patient."""
     names = {"families": FAMILIES.split(), "given": GIVEN.split()}
-    given = {"organization": ORGANIZATION, "a_day": STUDIES_A_DAY, "studies": studies, **names}
+    given = {"organization": organization, "a_day": STUDIES_A_DAY, "studies": studies, **names}
     for statement in FILL:
         database.fetch(text(statement), {name: value for name, value in given.items() if f":{name}" in statement})
 

@@ -147,5 +147,5 @@ def seconds(port: int, ae_title: str, folders: Sequence[Path]) -> float:
     for sender in senders:
         sender.join()
     if any(sender.exitcode for sender in senders):
-        raise SystemExit("a sender failed")
+        raise RuntimeError("a sender failed")
     return time.perf_counter() - began

@@ -5,30 +5,15 @@ Times are ratios of processor time to importing FastAPI in the same run, so that
 
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import metadata
-from io import BytesIO
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
-from pydicom import dcmread
-from pydicom.data import get_testdata_file
-from pydicom.uid import generate_uid
 
-from functions.catalogue import FUNCTIONS, source
+from functions.catalogue import FUNCTIONS
 from infra import layers
-from pacs.archive.deriving import derive_instances
-from pacs.archive.indexing import index_objects
-from pacs.archive.storing import store_instance
-from pacs.aws.store import S3Store
-from pacs.local.clock import SystemClock
-from pacs.people.scope import Scope
-from pacs.settings import Settings
+from tests.bench.costs import INSTANCES, costs_of_a_series
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = "fastapi"
@@ -75,7 +60,6 @@ NEVER = {
 NEVER_AT_START = {"boto3", "pynetdicom"}
 FUNCTION_MAX_BYTES = 64 << 10
 LAYER_MAX_BYTES = {"pacs": 60 << 20, "codecs": 130 << 20}
-INSTANCES = 100
 
 
 def imported(module: str) -> tuple[float, set[str]]:
@@ -127,80 +111,10 @@ def test_the_layers_are_small() -> None:
     assert installed_bytes(codecs) <= LAYER_MAX_BYTES["codecs"]
 
 
-class Counted:
-    """A database that counts its statements."""
-
-    def __init__(self, database: Any) -> None:
-        self.database, self.statements = database, 0
-
-    def fetch(self, *arguments: Any) -> Any:
-        self.statements += 1
-        return self.database.fetch(*arguments)
-
-
-class Published(list[str]):
-    """A topic whose messages a test takes out."""
-
-    def publish(self, topic: str, bodies: list[str]) -> None:
-        self.extend(bodies)
-
-
-@contextmanager
-def buckets() -> Iterator[tuple[list[S3Store], list[str]]]:
-    """Originals and derived on S3, and the requests to them."""
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    client = boto3.client(
-        "s3",
-        endpoint_url=f"http://{host}:{port}",
-        region_name="eu-central-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
-    for name in ("originals", "derived"):
-        client.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
-    requests: list[str] = []
-    client.meta.events.register("before-send.s3", lambda request, **_: requests.append(request.method))
-    yield [S3Store(name, client) for name in ("originals", "derived")], requests
-    server.stop()
-
-
-def series() -> Iterator[bytes]:
-    """The instances of one CT series."""
-    path = get_testdata_file("CT_small.dcm", download=False)
-    assert isinstance(path, str)
-    dataset = dcmread(path)
-    for number in range(1, INSTANCES + 1):
-        dataset.InstanceNumber = number
-        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
-        out = BytesIO()
-        dataset.save_as(out)
-        yield out.getvalue()
-
-
 def test_storing_an_instance_takes_few_requests_and_statements(database: Any) -> None:
-    scope, counted, published = Scope("00000000-0000-4000-8000-000000000001", "system"), Counted(database), Published()
-    with buckets() as ((originals, derived), requests):
-        services: Any = SimpleNamespace(
-            settings=Settings(),
-            originals=originals,
-            derived=derived,
-            database=counted,
-            queue=published,
-            clock=SystemClock(),
-        )
-        for body in series():
-            assert store_instance(services, scope, body).outcome == "created"
-        assert requests == ["PUT"] * INSTANCES
-        keys = [info.key for info in originals.scan()]
-        requests.clear()
-        assert index_objects(services, keys) == {}
-        assert sorted(requests) == ["GET"] * INSTANCES + ["PUT"]  # each header, and one part of metadata
-        batch = source("derive").batch_size
-        events = [{"FilePath": key} for key in keys]
-        for start in range(0, INSTANCES, batch):
-            assert derive_instances(services, events[start : start + batch]) == {}
-    assert INSTANCES + len(requests) <= 4 * INSTANCES + 10  # and ten a series
-    assert len(published) == INSTANCES
-    assert counted.statements / INSTANCES <= 0.1
+    costs = costs_of_a_series(database)
+    assert costs.storing == ["PUT"] * INSTANCES
+    assert sorted(costs.indexing) == ["GET"] * INSTANCES + ["PUT"]  # each header, and one part of metadata
+    assert costs.requests_an_instance <= 4 + 10 / INSTANCES  # and ten a series
+    assert costs.published == INSTANCES
+    assert costs.statements_an_instance <= 0.03
