@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import Any
+from typing import Any, get_args
 
 import typer.main
 
@@ -10,6 +10,8 @@ from functions.catalogue import FUNCTIONS
 from gateway_scp.settings import GatewaySettings
 from infra.cli import app
 from pacs.errors import ANSWERS, UNKNOWN
+from pacs.people.permissions import ACTIONS, ALLOWED
+from pacs.people.scope import MemberRole
 from pacs.settings import variable_name
 from pacs.worklist.keys import KEYS
 
@@ -32,11 +34,18 @@ def settings_table() -> str:
 
 def routes_table() -> str:
     rows = [
-        [route.method, f"`{route.path}`", f"`{function.name}`", "no token" if route.public else ""]
+        [route.method, f"`{route.path}`", f"`{function.name}`", "no token" if route.public else f"`{route.action}`"]
         for function in FUNCTIONS
         for route in function.routes
     ]
-    return table(("Method", "Path", "Function", ""), rows)
+    return table(("Method", "Path", "Function", "Action"), rows)
+
+
+def permissions_table() -> str:
+    """Which role may do what, a row for each action."""
+    holders = (*get_args(MemberRole), "manager", "importer", "enrolling", "launch", "system")
+    rows = [[f"`{action}`", *("yes" if each in ALLOWED[action] else "" for each in holders)] for action in ACTIONS]
+    return table(("Action", *holders), rows)
 
 
 def worklist_keys_table() -> str:

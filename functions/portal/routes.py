@@ -15,7 +15,7 @@ router = APIRouter()
 async def create_token(username: Annotated[str, Form()], password: Annotated[str, Form()]) -> dict[str, Any]:
     """The OAuth2 password form (RFC 6749 §4.3): e-mail and password for a session's Bearer token."""
     ttl_s = services().settings.session_ttl_s
-    scope = sign_in(services().database, username, password)
+    scope = sign_in(services().database, username, password, services().clock.now())
     return {
         "access_token": services().tokens.sign(scope, "session", ttl_s=ttl_s),
         "token_type": "bearer",

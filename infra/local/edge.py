@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, unquote
 from infra.local.proxy_event import Answer, FileSpan, Headers, Request
 from pacs.dicomweb.ranges import entity_tag, none_match
 from pacs.errors import BadRequest, NotFound, ObjectNotFound, RangeNotSatisfiable, Unauthenticated
+from pacs.people.permissions import may
 from pacs.people.scope import Scope
 from pacs.ports import ObjectInfo
 from pacs.viewing.headers import VIEWER_HEADERS, cache_control
@@ -73,7 +74,8 @@ class Edge:
             scope = self.scope_of_headers(headers, study)
         except Unauthenticated:
             return None
-        if scope.privacy or scope.branches is not None or (scope.studies is not None and study not in scope.studies):
+        narrowed = scope.privacy or scope.branches is not None or not may(scope, "archive.retrieve")
+        if narrowed or (scope.studies is not None and study not in scope.studies):
             return None
         try:
             info, body = self.derived.get(f"frames/{scope.organization_id}/{study}/{series}/{instance}/{frame_number}")

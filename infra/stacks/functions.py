@@ -93,7 +93,10 @@ def build_function(scope: Construct, function: Function, around: Surroundings) -
 
 
 def function_code(name: str) -> lambda_.Code:
-    """The folder of one function alone, under the import name that it has everywhere."""
+    """The folder of one function alone, under the import name that it has everywhere; the authorizer's with the
+    catalogue, which tells what each route asks of a token.
+    """
+    catalogue = ["!/functions/catalogue.py"] if name == "authorizer" else []
     return lambda_.Code.from_asset(
         str(ROOT),
         exclude=[
@@ -102,6 +105,7 @@ def function_code(name: str) -> lambda_.Code:
             "/functions/*",
             "!/functions/__init__.py",
             f"!/functions/{name}",
+            *catalogue,
             "__pycache__",
         ],
         ignore_mode=IgnoreMode.GIT,

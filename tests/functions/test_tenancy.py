@@ -1,9 +1,10 @@
-"""Every route of the catalogue, asked by somebody of another organization, and by nobody."""
+"""Every route of the catalogue, asked by somebody of another organization or branch, and by nobody."""
 
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from functions.catalogue import FUNCTIONS, Route
 from pacs.people.scope import Scope
@@ -64,21 +65,57 @@ def schedule(clinic: Any, stored: Any) -> None:
     subscribe(clinic.services.database, clinic.scope, stored.sop_instance_uid, SUBSCRIBER, deletion_lock=False)
 
 
+def strangers(clinic: Any) -> list[Scope]:
+    """Another organization, another branch, and one who is granted no branch."""
+    ours = clinic.made.organization_id
+    return [OTHER, Scope(ours, "centre", branches=(OTHER.organization_id,)), Scope(ours, "centre", branches=())]
+
+
 @pytest.mark.parametrize("route", GUARDED, ids=name)
-def test_another_organization_finds_nothing(clinic: Any, sample: Callable[[str], bytes], route: Route) -> None:
+def test_strangers_find_nothing(clinic: Any, sample: Callable[[str], bytes], route: Route) -> None:
     stored = clinic.add(sample("CT_small.dcm"))
     clinic.derive()
     schedule(clinic, stored)
-    answer = ask(clinic, route, stored, clinic.bearer(OTHER))
+    for stranger in strangers(clinic):
+        finds_nothing(clinic, route, stored, stranger)
+
+
+def finds_nothing(clinic: Any, route: Route, stored: Any, stranger: Scope) -> None:
+    answer = ask(clinic, route, stored, clinic.bearer(stranger))
     if route.path in OWN:
-        assert answer.json()["organization_id"] == OTHER.organization_id
+        assert answer.json()["organization_id"] == stranger.organization_id
     elif route.method == "POST" and route.path in STORES:
         assert answer.status_code == 415  # storing goes into one's own organization; this body is no DICOM
     elif route.path in LISTS or route.path.endswith(("/series", "/instances")):
         assert (answer.status_code, answer.json()) == (200, [])
+    elif route.path.endswith("/events") and answer.status_code == 200:
+        # The AE is the organization's; what it is told of is not.
+        assert stranger.organization_id == clinic.made.organization_id and answer.json()["events"] == []
     else:
         assert answer.status_code == 404
     assert stored.sop_instance_uid.encode() not in answer.content
+
+
+@pytest.mark.parametrize("route", [each for each in GUARDED if each.method == "GET"], ids=name)
+def test_somebody_of_the_branch_finds_it(clinic: Any, sample: Callable[[str], bytes], route: Route) -> None:
+    stored = clinic.add(sample("CT_small.dcm"))
+    clinic.derive()
+    schedule(clinic, stored)
+    reader = Scope(clinic.made.organization_id, "radiologist", branches=(OTHER.organization_id, clinic.made.branch_id))
+    answer = ask(clinic, route, stored, clinic.bearer(reader))
+    assert answer.status_code == 200
+    assert answer.content not in (b"", b"[]")
+
+
+def test_a_study_of_no_branch_is_seen_by_the_whole_organization_only(
+    clinic: Any, sample: Callable[[str], bytes]
+) -> None:
+    stored = clinic.add(sample("CT_small.dcm"))
+    clinic.services.database.fetch(text("update studies set branch_id = null"))
+    member = Scope(clinic.made.organization_id, "centre", branches=(clinic.made.branch_id,))
+    assert clinic.get("/studies", scope=member).json() == []
+    assert clinic.get(f"/studies/{stored.study}", scope=member).status_code == 404
+    assert len(clinic.get("/studies").json()) == 1
 
 
 @pytest.mark.parametrize("route", GUARDED, ids=name)

@@ -6,6 +6,7 @@ from typing import Any
 
 from pacs.bootstrap import services
 from pacs.errors import Unauthenticated
+from pacs.people.permissions import may
 from pacs.people.scope import Scope
 
 BEARER = "bearer "
@@ -52,19 +53,21 @@ def scope_of_cookies(header: str, study: str) -> Scope:
     return sorted(naming, key=lambda scope: not scope.privacy)[0]
 
 
-def authorize(event: Mapping[str, Any]) -> dict[str, Any]:
-    """The answer of a REQUEST authorizer: a policy that lets this one call pass, and its scope as context.
+def authorize(event: Mapping[str, Any], action: str) -> dict[str, Any]:
+    """The answer of a REQUEST authorizer: a policy for this one call, and its scope as context.
 
-    API Gateway answers 401 when the handler raises the text "Unauthorized".
+    The call passes when the scope may do the action; else the policy denies it, which API Gateway tells with 403. It
+    answers 401 when the handler raises the text "Unauthorized".
     Source: API Gateway Developer Guide, "Output from an API Gateway Lambda authorizer".
     """
     study = (event.get("pathParameters") or {}).get("study", "")
     scope = scope_of(event.get("headers") or {}, study)
+    effect = "Allow" if may(scope, action) else "Deny"
     return {
         "principalId": scope.member_id or scope.role,
         "policyDocument": {
             "Version": "2012-10-17",
-            "Statement": [{"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": event["methodArn"]}],
+            "Statement": [{"Action": "execute-api:Invoke", "Effect": effect, "Resource": event["methodArn"]}],
         },
         "context": {"scope": scope.to_json()},
     }

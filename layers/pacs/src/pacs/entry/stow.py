@@ -49,7 +49,9 @@ def store_request(
     content_type = parse_content_type(request.headers.get("content-type"))
     part_type = type_of_parts(content_type)
     source_ip = request.client.host if request.client else ""
-    store = partial(store_instance, services, scope, study=study, source_ip=source_ip)
+    # Who sees some branches only stores into the first of them.
+    branch_id = scope.branches[0] if scope.branches else ""
+    store = partial(store_instance, services, scope, study=study, branch_id=branch_id, source_ip=source_ip)
     results: list[StoredInstance] = []
     with TemporaryDirectory(dir=spool_beside(body), prefix="stow-") as folder:
         try:

@@ -4,10 +4,12 @@ Called by functions/migrate (the first of each) and functions/portal (sign-in).
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import text
 
 from pacs.errors import Unauthenticated
+from pacs.people.membership import find_by_email
 from pacs.people.organizations import NewMember, add_branch, add_member, add_organization
 from pacs.people.passwords import generated, matches
 from pacs.people.scope import Scope
@@ -50,19 +52,14 @@ def first_administrator(database: Database, *, email: str, organization_name: st
     return FirstAdministrator(organization_id, branch.id, email, member.password)
 
 
-def sign_in(database: Database, email: str, password: str) -> Scope:
+def sign_in(database: Database, email: str, password: str, now: datetime) -> Scope:
     """The scope of the member with this e-mail and password.
 
     Raises Unauthenticated, in the same words and the same time whether the e-mail or the password is wrong.
     """
-    rows = database.fetch(
-        text(
-            "select id, organization_id, role, password_hash from organization_members"
-            " where lower(email) = :email and disabled_at is null"
-        ),
-        {"email": email.strip().lower()},
-    )
-    if not matches(rows[0]["password_hash"] if rows else None, password):
+    member = find_by_email(database, email)
+    right = matches(member.password_hash if member else None, password)
+    scope = member.scope_in(member.organization_id) if member and right and member.is_let_in(now) else None
+    if scope is None:
         raise Unauthenticated("wrong e-mail or password")
-    row = rows[0]
-    return Scope(organization_id=str(row["organization_id"]), role=row["role"], member_id=str(row["id"]))
+    return scope

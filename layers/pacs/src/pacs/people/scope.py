@@ -4,10 +4,8 @@ import json
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from pacs.errors import Forbidden
-
 MemberRole = Literal["admin", "centre", "technician", "radiologist", "accounting", "individual"]
-Role = MemberRole | Literal["launch", "system"]
+Role = MemberRole | Literal["importer", "enrolling", "launch", "system"]
 MEMBER_ROLES: tuple[MemberRole, ...] = get_args(MemberRole)
 
 
@@ -16,7 +14,8 @@ class Scope:
     """One tenant's view. `branches` and `studies` of None mean all of them; an empty tuple means none.
 
     `privacy` asks that answers carry no identifying attribute. `role` "launch" is the bearer of a viewer's
-    link; "system" is the archive itself (indexer, deriver, the `pacs` command).
+    link; "system" is the archive itself (indexer, deriver, the `pacs` command). `pacs.people.permissions` tells what
+    a role, and the right of a `manager`, may do.
     """
 
     organization_id: str
@@ -25,6 +24,7 @@ class Scope:
     studies: tuple[str, ...] | None = None
     privacy: bool = False
     member_id: str = ""
+    manager: bool = False
 
     def to_json(self) -> str:
         return json.dumps(self.__dict__, separators=(",", ":"))
@@ -36,8 +36,3 @@ class Scope:
             if values[name] is not None:
                 values[name] = tuple(values[name])
         return cls(**values)
-
-    def require_role(self, *roles: Role) -> None:
-        """Raises Forbidden unless this scope has one of the roles."""
-        if self.role not in roles:
-            raise Forbidden(f"this needs one of the roles: {', '.join(roles)}")

@@ -37,6 +37,7 @@ class Tokens:
             "branches": scope.branches,
             "studies": scope.studies,
             "privacy": scope.privacy,
+            "manager": scope.manager,
         }
         return jwt.encode(claims, key.secret, algorithm=ALGORITHM, headers={"kid": key.kid})
 
@@ -83,4 +84,5 @@ def scope_of_claims(claims: Mapping[str, Any]) -> Scope:
         studies=None if studies is None else tuple(studies),
         privacy=bool(claims.get("privacy")),
         member_id=claims.get("sub") or "",
+        manager=bool(claims.get("manager")),
     )

@@ -2,11 +2,9 @@
 
 from typing import Any
 
-from pacs.people.scope import Role, Scope
+from pacs.people.scope import Scope
 from pacs.worklist.payload import Json
 
-# Who may change the worklist; a viewer's link and accounting only look at it.
-WRITERS: tuple[Role, ...] = ("admin", "centre", "technician", "radiologist", "individual", "system")
 # Groups that tell who a patient is: patients and visits; requests name the accession.
 IDENTIFYING = ("0010", "0038", "0040A370")
 

@@ -1,0 +1,42 @@
+"""Who may do what: the one table of roles and actions. Asked by the authorizer for every route that is not public.
+
+The catalogue names the action of each route. What a role may do it may do to what its scope covers, and to nothing
+else. A member's role can be "importer", who uploads inside a window, or "enrolling", who owes us a second factor.
+"""
+
+from typing import Literal, get_args
+
+from pacs.people.scope import Role, Scope
+
+Action = Literal[
+    "account.read",
+    "archive.search",
+    "archive.retrieve",
+    "archive.store",
+    "archive.delete",
+    "worklist.read",
+    "worklist.change",
+    "launch.create",
+    "api_keys.manage",
+]
+Holder = Role | Literal["manager"]
+
+ACTIONS: tuple[Action, ...] = get_args(Action)
+CLINICAL: tuple[Holder, ...] = ("admin", "centre", "technician", "radiologist", "individual")
+ALLOWED: dict[Action, tuple[Holder, ...]] = {
+    "account.read": (*CLINICAL, "accounting", "importer", "enrolling", "launch", "system"),
+    "archive.search": (*CLINICAL, "launch", "system"),
+    "archive.retrieve": (*CLINICAL, "launch", "system"),
+    "archive.store": (*CLINICAL, "importer", "launch", "system"),
+    "archive.delete": ("admin", "centre"),
+    "worklist.read": (*CLINICAL, "launch", "system"),
+    "worklist.change": (*CLINICAL, "system"),
+    "launch.create": (*CLINICAL, "system"),
+    "api_keys.manage": ("manager",),
+}
+
+
+def may(scope: Scope, action: str) -> bool:
+    """Whether a scope's role, or its right of a manager, allows an action. What nobody knows nobody may do."""
+    holders = ALLOWED.get(action, ())  # type: ignore[call-overload]
+    return scope.role in holders or (scope.manager and "manager" in holders)

@@ -1,0 +1,58 @@
+"""Every route of the catalogue, asked by every role: the answers agree with the table of permissions."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from functions.authorizer.handler import handler
+from pacs.people.permissions import ACTIONS, ALLOWED
+from pacs.people.scope import MEMBER_ROLES, Role, Scope
+from tests.functions.test_tenancy import GUARDED, ROUTES, ask, name
+
+ROLES: tuple[Role, ...] = (*MEMBER_ROLES, "importer", "enrolling", "system")
+NOBODYS = "1.2.3"
+
+
+class Unknown:
+    study = series = sop_instance_uid = NOBODYS
+
+
+def test_every_guarded_route_names_an_action_and_no_public_one_does() -> None:
+    for route in ROUTES:
+        assert (route.action == "") if route.public else (route.action in ACTIONS), name(route)
+
+
+@pytest.mark.parametrize("role", [*ROLES, "launch"])
+def test_a_role_may_call_what_the_table_allows_and_nothing_else(clinic: Any, role: Role) -> None:
+    launch = role == "launch"
+    scope = Scope(clinic.made.organization_id, role, studies=(NOBODYS,) if launch else None)
+    bearer = clinic.bearer(scope, "launch" if launch else "session")
+    told = {}
+    for route in GUARDED:
+        answer = ask(clinic, route, Unknown, bearer)
+        told[name(route)] = answer.status_code != 403
+        assert answer.status_code != 401
+        if answer.status_code == 403 and route.method != "HEAD":
+            assert set(answer.json()) == {"code", "message", "requestId"} and answer.json()["code"] == "FORBIDDEN"
+    allowed = {name(route): role in ALLOWED[route.action] for route in GUARDED}  # type: ignore[index]
+    assert told == allowed
+
+
+def test_accounting_gets_no_frame_that_lies_ready(clinic: Any, sample: Callable[[str], bytes]) -> None:
+    stored = clinic.add(sample("CT_small.dcm"))
+    clinic.derive()
+    path = f"/studies/{stored.study}/series/{stored.series}/instances/{stored.sop_instance_uid}/frames/1"
+    assert clinic.get(path).status_code == 200
+    assert clinic.get(path, scope=Scope(clinic.made.organization_id, "accounting")).status_code == 403
+
+
+def test_a_call_that_the_catalogue_does_not_know_is_denied(clinic: Any) -> None:
+    event = {
+        "httpMethod": "PATCH",
+        "resource": "/dicomweb/studies",
+        "headers": clinic.bearer(),
+        "methodArn": "arn:aws:execute-api:eu-central-1:123456789012:a/v1/PATCH/dicomweb/studies",
+    }
+    assert handler(event, None)["policyDocument"]["Statement"][0]["Effect"] == "Deny"
+    assert handler(event | {"httpMethod": "GET"}, None)["policyDocument"]["Statement"][0]["Effect"] == "Allow"
