@@ -178,6 +178,8 @@ def print_status(console: Console, document: Mapping[str, Any]) -> None:
         console.print(f"{name:<10}{escape(value)}")
     names = ("patients", "studies", "series", "instances")
     rows = [(name, counts[name]) for name in names]
+    if counts["non_patient_instances"]:
+        rows.append(("of no patient", counts["non_patient_instances"]))
     console.print()
     console.print(table(("", ">count"), [*rows, ("originals", size(counts["size_bytes"]))]))
     heads = ("queue", ">waiting", ">in flight", ">dead", ">oldest")

@@ -17,6 +17,7 @@ from typing import IO, Any, get_args
 from gateway_scp.arrival import Spool
 from gateway_scp.part10 import file_meta
 from infra.local.candidates import ZIP_MAGIC, Candidate, Unreadable, find_candidates, readable
+from pacs.archive.keys import NON_PATIENT_FOLDER
 from pacs.archive.storing import store_instance
 from pacs.dicom.header import read_header
 from pacs.dicom.source import BytesSource
@@ -46,7 +47,9 @@ class Imported:
 
 @dataclass
 class Tally:
-    """What an import has done so far. `created`: by study, how many of its instances are new."""
+    """What an import has done so far. `created`: by study, how many of its instances are new; those that belong to no
+    patient are counted under the name of their folder.
+    """
 
     outcomes: Counter[str] = field(default_factory=Counter)
     created: Counter[str] = field(default_factory=Counter)
@@ -59,14 +62,14 @@ class Tally:
         else:
             self.size_bytes += each.size_bytes * (each.outcome != "unchanged")
             self.outcomes[each.outcome] += 1
-            self.created[each.study] += each.outcome == "created"
+            self.created[each.study or NON_PATIENT_FOLDER] += each.outcome == "created"
 
     def document(self) -> dict[str, Any]:
         """What `pacs import --json` tells of it."""
         return {
             **{outcome: self.outcomes[outcome] for outcome in get_args(Outcome)},
             "size_bytes": self.size_bytes,
-            "studies": sorted(self.created),
+            "studies": sorted(self.created.keys() - {NON_PATIENT_FOLDER}),
             "refused": [{"file": each.name, "code": each.code, "reason": each.reason} for each in self.refused],
         }
 

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from functions.catalogue import FUNCTIONS
 from infra.local.running import Home
 from pacs.archive.failures import count_failures, list_failures
+from pacs.archive.keys import NON_PATIENT_FOLDER
 from pacs.archive.rebuilding import named_keys, retry_failures
 from pacs.bootstrap import local_queue
 from pacs.errors import Unavailable
@@ -23,13 +24,17 @@ DEAD_LETTERS_MAX = FAILURES_MAX = 100_000
 LOOK_S = 0.2
 COUNTS = text(
     "select (select count(*) from patients) as patients, (select count(*) from studies) as studies,"
-    " (select count(*) from series) as series, count(*) as instances,"
-    " cast(coalesce(sum(size_bytes), 0) as bigint) as size_bytes from instances"
+    " (select count(*) from series) as series, (select count(*) from instances) as instances,"
+    " (select count(*) from non_patient_instances) as non_patient_instances,"
+    " cast(coalesce(sum(size_bytes), 0) as bigint) as size_bytes"
+    " from (select size_bytes from instances union all select size_bytes from non_patient_instances) i"
 )
 ARRIVED = text(
-    "select study_instance_uid, count(*) as instances from instances"
+    "select study_instance_uid, count(*) as instances from instances"  # noqa: S608 - nobody's values
     " where organization_id = cast(:organization_id as uuid) and study_instance_uid = any(:studies)"
     " and received_at >= :since group by study_instance_uid"
+    f" union all select '{NON_PATIENT_FOLDER}', count(*) from non_patient_instances"
+    " where organization_id = cast(:organization_id as uuid) and received_at >= :since"
 )
 FAILED_SINCE = text("select stage, object_key from failures where last_at >= :since")
 

@@ -55,7 +55,7 @@ def test_the_senders_first_choice_among_ours_is_taken(node: Running) -> None:
         (CT_IMAGE, [jpip, implicit]),
         (CT_IMAGE, [private]),
         ("1.2.840.10008.5.1.4.31", [implicit]),  # modality worklist
-        ("1.2.840.10008.5.1.4.38.1", [implicit]),  # hanging protocols belong to no study
+        ("1.2.840.10008.5.1.4.38.2", [implicit]),  # searching for hanging protocols
     ]
     with node.sender(contexts=proposed) as sender:
         assert sender.accepted == {1: jpeg, 3: EXPLICIT_LITTLE, 5: implicit, 7: implicit}

@@ -1,7 +1,7 @@
 """Which presentation contexts the node takes: any storage, in any transfer syntax of the standard, C-ECHO, and
 query and retrieve by patient and study root.
 
-Asked at every A-ASSOCIATE-RQ. Source: PS3.4 §B.5 and §C.6, PS3.5 §10 and Annex A, PS3.8 §9.3.2.2
+Asked at every A-ASSOCIATE-RQ. Source: PS3.4 §B.5, §C.6 and §GG.3, PS3.5 §10 and Annex A, PS3.8 §9.3.2.2
 """
 
 from collections.abc import Iterable
@@ -12,6 +12,8 @@ from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, Implic
 from pynetdicom.presentation import PresentationContext
 from pynetdicom.service_class import ServiceClass, StorageServiceClass
 from pynetdicom.sop_class import Verification, uid_to_service_class  # type: ignore[attr-defined]
+
+from pacs.dicom.non_patient import is_non_patient
 
 # Never a C-STORE's encoding: MIME and XML wrappings, Papyrus, and the real-time syntaxes of PS3.22.
 NOT_FOR_STORAGE = frozenset({"1.2.840.10008.1.2.6.1", "1.2.840.10008.1.2.6.2", "1.2.840.10008.1.20"})
@@ -52,11 +54,11 @@ SERVICES: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 @cache
 def is_storage(sop_class_uid: str) -> bool:
-    """Whether instances of a SOP class are stored here: known storage classes, private and unheard-of ones.
+    """Whether instances of a SOP class are stored here: of patients or of none, private and unheard-of ones.
 
-    Not: SOP classes of other services, among them the storage of non-patient objects, which have no study.
+    Not: SOP classes of other services. Source: PS3.4 §B.5, §GG.3
     """
-    return uid_to_service_class(sop_class_uid) in (StorageServiceClass, ServiceClass)
+    return is_non_patient(sop_class_uid) or uid_to_service_class(sop_class_uid) in (StorageServiceClass, ServiceClass)
 
 
 @cache

@@ -10,11 +10,12 @@ from pynetdicom import evt
 
 from gateway_scp import log, part10
 from gateway_scp.arrival import Arrival, Spool
-from gateway_scp.identity import read_identity, require_same
+from gateway_scp.identity import Identity, read_identity, require_same
 from gateway_scp.peers import Peers
 from gateway_scp.records import Visit
 from gateway_scp.wire import Refusal, StoreRequest
 from pacs.bootstrap import Stores
+from pacs.dicom.non_patient import is_non_patient
 from pacs.dicom.uids import require_uid
 from pacs.errors import InvalidInstance, PacsError, answer_for
 
@@ -91,18 +92,18 @@ def store(visit: Visit, request: StoreRequest, arrival: Arrival, stores: Stores)
     identity = read_identity(arrival, request.transfer_syntax_uid)
     require_same(identity, *announced(request))
     body, sha256 = arrival.take()
-    place = visit.match.place
-    key = "/".join(
-        (
-            place.organization_id,
-            identity.study_instance_uid,
-            identity.series_instance_uid,
-            identity.sop_instance_uid + ".dcm",
-        )
-    )
+    key = key_of(visit.match.place.organization_id, identity)
     return stores.originals.store_original(
         key, body, sha256=sha256, metadata=metadata(visit, request, identity.sop_class_uid)
     )
+
+
+def key_of(organization_id: str, identity: Identity) -> str:
+    """Where an original lies: below its series, or below its SOP class when it belongs to no patient."""
+    above = (identity.study_instance_uid, identity.series_instance_uid)
+    if is_non_patient(identity.sop_class_uid):
+        above = ("non-patient", identity.sop_class_uid)
+    return "/".join((organization_id, *above, identity.sop_instance_uid + ".dcm"))
 
 
 def metadata(visit: Visit, request: StoreRequest, sop_class_uid: str) -> dict[str, str]:

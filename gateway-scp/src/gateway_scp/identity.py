@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from pacs.dicom.elements import Item, Parser
 from pacs.dicom.header import DEFLATED, EXPLICIT_BIG, IMPLICIT_LITTLE
+from pacs.dicom.non_patient import is_non_patient
 from pacs.dicom.source import HEADER_LIMIT_BYTES, ByteSource, InflatedSource, RangedFile
 from pacs.dicom.uids import require_uid
 from pacs.errors import SopClassMismatch
@@ -34,9 +35,13 @@ def read_identity(dataset: ByteSource, transfer_syntax_uid: str) -> Identity:
         dataset = InflatedSource(dataset, 0)
     root = Item(transfer_syntax_uid == IMPLICIT_LITTLE, transfer_syntax_uid != EXPLICIT_BIG)
     Parser(RangedFile(dataset, limit_bytes=HEADER_LIMIT_BYTES)).read_root(root, 0, until=SERIES_INSTANCE_UID)
+    sop_class = require_uid(root.text(0x00080016), "SOPClassUID")
+    sop_instance = require_uid(root.text(0x00080018), "SOPInstanceUID")
+    if is_non_patient(sop_class):
+        return Identity(sop_class, sop_instance, "", "")
     return Identity(
-        require_uid(root.text(0x00080016), "SOPClassUID"),
-        require_uid(root.text(0x00080018), "SOPInstanceUID"),
+        sop_class,
+        sop_instance,
         require_uid(root.text(0x0020000D), "StudyInstanceUID"),
         require_uid(root.text(SERIES_INSTANCE_UID), "SeriesInstanceUID"),
     )

@@ -21,6 +21,7 @@ LOCK_STUDIES = text(
     f" from studies s where {OF_KEYS} order by s.organization_id, s.study_instance_uid for update"
 )
 DELETE = text("delete from instances where object_key = any(:object_keys)")
+DELETE_NON_PATIENT = text("delete from non_patient_instances where object_key = any(:object_keys)")
 OF_STUDY = "t.organization_id = cast(:organization_id as uuid) and t.study_instance_uid = :study_instance_uid"
 DELETE_EMPTY_SERIES = text(
     f"delete from series t where {OF_STUDY} and not exists (select from instances i where"  # noqa: S608
@@ -51,6 +52,7 @@ def delete_rows(database: Database, object_keys: Sequence[str]) -> None:
         transaction.fetch(LOCK_PATIENTS, keys)
         studies = transaction.fetch(LOCK_STUDIES, keys)
         transaction.fetch(DELETE, keys)
+        transaction.fetch(DELETE_NON_PATIENT, keys)
         for row in studies:
             patient_key = row["patient_key"]
             study = {name: row[name] for name in ("organization_id", "study_instance_uid")}

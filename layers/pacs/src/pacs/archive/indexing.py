@@ -14,14 +14,15 @@ from pacs.archive import keys
 from pacs.archive.failures import clear_failures, record_failures
 from pacs.archive.frames import EXPLICIT_LITTLE_ENDIAN
 from pacs.archive.metadata import write_part
-from pacs.archive.source import StoreSource
+from pacs.archive.non_patient_indexing import index_non_patient
+from pacs.archive.source import StoreSource, object_columns
 from pacs.dicom.frames import locate_frames
 from pacs.dicom.header import Header, read_header
 from pacs.dicom.index_row import index_row
 from pacs.dicom.json import to_dicom_json
 from pacs.dicom.transcode import explicit_attributes, needs_transcoding
 from pacs.errors import InvalidInstance, ObjectNotFound, PacsError, Unavailable, UndecodablePixels
-from pacs.ports import ObjectInfo, Services
+from pacs.ports import Services
 
 TOPIC = "instance-indexed"
 READERS = 8  # ranged reads of a cloud store at once; waiting, not computing
@@ -53,7 +54,9 @@ def index_objects(services: Services, object_keys: Sequence[str]) -> dict[str, P
     Idempotent: the same objects again leave the same rows. What failed is recorded for `pacs failures`.
     Raises DatabaseUnavailable and StoreUnavailable when nothing can be done: all of the batch comes back later.
     """
-    read, failed = read_instances(services, list(dict.fromkeys(object_keys)))
+    distinct = list(dict.fromkeys(object_keys))
+    non_patient = [key for key in distinct if keys.is_non_patient_key(key)]
+    read, failed = read_instances(services, [key for key in distinct if not keys.is_non_patient_key(key)])
     write_metadata(services, read)
     rows = [each.row for each in read]
     replaced = find_replaced(services, rows)
@@ -61,12 +64,14 @@ def index_objects(services: Services, object_keys: Sequence[str]) -> dict[str, P
     failed |= upsert(services, rows)
     delete_pictures(services, replaced)  # again, for a viewer may have asked in between
     indexed = [row for row in rows if row["object_key"] not in failed]
+    failed |= index_non_patient(services, non_patient)
     record_failures(services.database, "index", failed)
     problems: dict[str, PacsError] = {
         each.row["object_key"]: each.frames_problem for each in read if each.frames_problem is not None
     }
     record_failures(services.database, "transcode", problems)
-    clear_failures(services.database, ("index",), [row["object_key"] for row in indexed])
+    done = [row["object_key"] for row in indexed] + [key for key in non_patient if key not in failed]
+    clear_failures(services.database, ("index",), done)
     services.queue.publish(TOPIC, [instance_event(row) for row in indexed])
     return failed
 
@@ -105,7 +110,7 @@ def read_instance(services: Services, key: str) -> ReadInstance:
         path.instance,
     ):
         raise InvalidInstance("the UIDs of the dataset are not those of its key")
-    row |= object_columns(source, header, path)
+    row |= object_columns(source, path.organization_id, header.transfer_syntax_uid)
     row["frames"], frames_problem = frame_table(source, header)
     base = f"/dicomweb/studies/{path.study}/series/{path.series}/instances/{path.instance}/bulkdata/"
     document = to_dicom_json(header, bulkdata_uri=lambda at: base + at)
@@ -128,20 +133,6 @@ def transcoded_attributes(header: Header) -> dict[str, Any]:
     changed = {keyword: [value] for keyword, value in explicit_attributes(header.dataset).items()}
     told = {"AvailableTransferSyntaxUID": [EXPLICIT_LITTLE_ENDIAN], **changed}
     return {f"{tag_for_keyword(name):08X}": {"vr": dictionary_VR(name), "Value": each} for name, each in told.items()}
-
-
-def object_columns(source: StoreSource, header: Header, path: keys.InstancePath) -> dict[str, Any]:
-    """The columns that tell of the object and not of the dataset."""
-    info: ObjectInfo = source.info
-    return {
-        "organization_id": path.organization_id,
-        "branch_id": info.metadata.get("branch_id") or None,
-        "received_at": info.metadata.get("received_at") or info.last_modified.isoformat(),
-        "object_key": info.key,
-        "size_bytes": info.size_bytes,
-        "sha256": info.metadata.get("sha256", ""),
-        "transfer_syntax_uid": header.transfer_syntax_uid,
-    }
 
 
 def write_metadata(services: Services, read: Sequence[ReadInstance]) -> None:

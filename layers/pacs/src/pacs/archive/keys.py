@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
+from pacs.dicom.non_patient import is_non_patient
 from pacs.dicom.uids import is_uid
 from pacs.errors import BadRequest
 
 ORIGINAL_SUFFIX = ".dcm"
+NON_PATIENT_FOLDER = "non-patient"  # in place of a study; no UID, so never one
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,35 @@ class InstancePath:
     @property
     def series_path(self) -> tuple[str, str, str]:
         return self.organization_id, self.study, self.series
+
+
+@dataclass(frozen=True)
+class NonPatientPath:
+    """One instance of one organization that belongs to no patient, by its UIDs."""
+
+    organization_id: str
+    sop_class: str
+    instance: str
+
+    @property
+    def original(self) -> str:
+        return f"{self.organization_id}/{NON_PATIENT_FOLDER}/{self.sop_class}/{self.instance}{ORIGINAL_SUFFIX}"
+
+
+def is_non_patient_key(key: str) -> bool:
+    """Whether an original with this key belongs to no patient."""
+    return key.split("/")[1:2] == [NON_PATIENT_FOLDER]
+
+
+def parse_non_patient(key: str) -> NonPatientPath:
+    """The path that such an original's key names. Raises BadRequest for any other key."""
+    parts = key.removesuffix(ORIGINAL_SUFFIX).split("/")
+    if not key.endswith(ORIGINAL_SUFFIX) or len(parts) != 4 or not is_non_patient_key(key):
+        raise BadRequest("not the key of an original", field="object_key")
+    organization_id, _, sop_class, instance = parts
+    if not is_non_patient(sop_class) or not is_uid(instance):
+        raise BadRequest("not the key of an original", field="object_key")
+    return NonPatientPath(organization_id, sop_class, instance)
 
 
 def parse_original(key: str) -> InstancePath:

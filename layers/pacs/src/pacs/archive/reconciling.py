@@ -19,8 +19,9 @@ from pacs.ports import Services
 PAGE = 5000
 QUEUE = "index"
 KEYS = text(
-    'select object_key from instances where object_key collate "C" > :after and object_key like :prefix'
-    ' order by object_key collate "C" limit :limit'
+    "select object_key from (select object_key from instances union all"
+    " select object_key from non_patient_instances) i where object_key > :after and object_key like :prefix"
+    " order by object_key limit :limit"
 )
 
 

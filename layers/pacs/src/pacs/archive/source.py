@@ -1,6 +1,7 @@
 """What headers and frames are read from: an original in the store, or a file on its way there."""
 
 from pathlib import Path
+from typing import Any
 
 from pacs.dicom.source import FIRST_BLOCK_BYTES
 from pacs.ports import ObjectStore
@@ -23,6 +24,20 @@ class StoreSource:
         if min(offset + length, self.size_bytes) <= len(self._start):
             return self._start[offset : offset + length]
         return self._store.read(self.info.key, offset, length)
+
+
+def object_columns(source: StoreSource, organization_id: str, transfer_syntax_uid: str) -> dict[str, Any]:
+    """The columns of the index that tell of the object and not of the dataset."""
+    info = source.info
+    return {
+        "organization_id": organization_id,
+        "branch_id": info.metadata.get("branch_id") or None,
+        "received_at": info.metadata.get("received_at") or info.last_modified.isoformat(),
+        "object_key": info.key,
+        "size_bytes": info.size_bytes,
+        "sha256": info.metadata.get("sha256", ""),
+        "transfer_syntax_uid": transfer_syntax_uid,
+    }
 
 
 class FileSource:

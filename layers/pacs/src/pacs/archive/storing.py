@@ -7,9 +7,10 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from pacs.archive.keys import InstancePath
+from pacs.archive.keys import InstancePath, NonPatientPath
 from pacs.archive.source import FileSource
 from pacs.dicom.header import Header, read_header
+from pacs.dicom.non_patient import is_non_patient
 from pacs.dicom.preamble import HEAD_BYTES, PREAMBLE_BYTES, is_harmless
 from pacs.dicom.source import ByteSource, BytesSource
 from pacs.dicomweb.stow import NOT_AS_ANNOUNCED
@@ -22,7 +23,10 @@ MEDIA_STORAGE_SOP_CLASS_UID, MEDIA_STORAGE_SOP_INSTANCE_UID = 0x00020002, 0x0002
 
 @dataclass(frozen=True)
 class StoredInstance:
-    """How the storing of one instance ended; UIDs are empty when the dataset did not give them."""
+    """How the storing of one instance ended; UIDs are empty when the dataset did not give them.
+
+    What belongs to no patient has no study and no series.
+    """
 
     sop_class_uid: str
     study: str
@@ -50,15 +54,10 @@ def store_instance(
     try:
         source: ByteSource = FileSource(body) if isinstance(body, Path) else BytesSource(body)
         header = read_header(source)
-        uids = (
-            header.sop_class_uid,
-            header.study_instance_uid,
-            header.series_instance_uid,
-            header.sop_instance_uid,
-        )
-        check_study(scope, study, header.study_instance_uid)
+        uids = uids_of(header)
+        check_study(scope, study, uids[1])
         body = without_foreign_preamble(body)
-        path = InstancePath(scope.organization_id, *uids[1:])
+        key = original_key(scope.organization_id, *uids)
         metadata = {
             "branch_id": branch_id,
             "source_ip": source_ip,
@@ -66,10 +65,25 @@ def store_instance(
             "transfer_syntax_uid": header.transfer_syntax_uid,
             "sop_class_uid": uids[0],
         }
-        outcome = services.originals.store_original(path.original, body, sha256=digest(body), metadata=metadata)
+        outcome = services.originals.store_original(key, body, sha256=digest(body), metadata=metadata)
     except (InvalidInstance, Forbidden) as error:
         return StoredInstance(*uids, outcome=None, error=error)
     return StoredInstance(*uids, outcome=outcome, warning=0 if describes(header) else NOT_AS_ANNOUNCED)
+
+
+def uids_of(header: Header) -> tuple[str, str, str, str]:
+    """SOP class, study, series and instance; study and series are empty for what belongs to no patient."""
+    above = (header.study_instance_uid, header.series_instance_uid)
+    if is_non_patient(header.sop_class_uid):
+        above = ("", "")
+    return (header.sop_class_uid, *above, header.sop_instance_uid)
+
+
+def original_key(organization_id: str, sop_class: str, study: str, series: str, instance: str) -> str:
+    """Where an instance lies in the originals."""
+    if is_non_patient(sop_class):
+        return NonPatientPath(organization_id, sop_class, instance).original
+    return InstancePath(organization_id, study, series, instance).original
 
 
 def check_study(scope: Scope, addressed: str | None, study: str) -> None:

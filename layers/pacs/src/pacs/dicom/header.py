@@ -16,6 +16,7 @@ from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 
 from pacs.dicom.elements import SPECIFIC_CHARACTER_SET, Element, Item, Parser, PixelData, public_vr
+from pacs.dicom.non_patient import is_non_patient
 from pacs.dicom.source import HEADER_LIMIT_BYTES, ByteSource, BytesSource, InflatedSource, RangedFile
 from pacs.dicom.uids import require_uid
 from pacs.errors import InvalidInstance
@@ -34,6 +35,7 @@ REQUIRED_UIDS = {
     0x0020000D: "StudyInstanceUID",
     0x0020000E: "SeriesInstanceUID",
 }
+OF_PATIENTS = frozenset((0x0020000D, 0x0020000E))
 
 
 @dataclass(frozen=True)
@@ -107,11 +109,14 @@ def read_header(source: ByteSource) -> Header:
     """The header of an instance.
 
     Raises InvalidInstance when these bytes are no DICOM object, or end in the middle of the header, MissingUid
-    (field: the keyword) when one of the four UIDs that an instance must have is missing or malformed.
+    (field: the keyword) when one of the UIDs that an instance must have is missing or malformed: those of study
+    and series only when it belongs to a patient.
     """
     header = parse_header(source)
+    of_patients = not is_non_patient(header.sop_class_uid)
     for tag, keyword in REQUIRED_UIDS.items():
-        require_uid(header.root.text(tag), keyword)
+        if of_patients or tag not in OF_PATIENTS:
+            require_uid(header.root.text(tag), keyword)
     return header
 
 

@@ -85,7 +85,7 @@ def _nested(root: Item, attribute: Attribute, tag: int, dicom: dict[str, Any]) -
         values = element_values(item, tag, attribute.vr)[:1]
         if tag in item.elements:
             told["Value"][number][attribute.tag] = {"vr": attribute.vr, **({"Value": values} if values else {})}
-        texts += [text for text in map(_NORMALISE[attribute.matching], map(_as_text, values)) if text]
+        texts += [text for text in map(NORMALISE[attribute.matching], map(as_text, values)) if text]
     joined = "\\".join(texts)[: LONGEST_COLUMN - 2]
     return f"\\{joined}\\" if joined else None
 
@@ -106,20 +106,20 @@ def _cut(value: Any) -> Any:
 
 def _column(attribute: Attribute, values: Values) -> Column:
     if attribute.matching == "integer":
-        return _integer(values[0])
-    normalise = _NORMALISE[attribute.matching]
-    texts = [normalise(_as_text(value)) for value in values]
+        return integer(values[0])
+    normalise = NORMALISE[attribute.matching]
+    texts = [normalise(as_text(value)) for value in values]
     return "\\".join(texts)[:LONGEST_COLUMN] if any(texts) else None
 
 
-def _as_text(value: Any) -> str:
+def as_text(value: Any) -> str:
     if isinstance(value, dict):
         groups = [value.get(kind, "") for kind in ("Alphabetic", "Ideographic", "Phonetic")]
         return "=".join(groups).rstrip("=")
     return "" if value is None else str(value)[:LONGEST_TEXT]
 
 
-def _integer(value: Any) -> int | None:
+def integer(value: Any) -> int | None:
     return value if isinstance(value, int) and abs(value) <= LARGEST_INTEGER else None
 
 
@@ -146,7 +146,7 @@ def _time(text: str) -> str:
     return f"{hours}{minutes:0<2}{seconds:0<2}.{fraction:0<6}"
 
 
-_NORMALISE: dict[Matching, Callable[[str], str]] = {
+NORMALISE: dict[Matching, Callable[[str], str]] = {
     "uid": str,
     "code": str.upper,
     "text": fold,
