@@ -175,18 +175,21 @@ def stretched(values: "Values", pixels: "Pixels", dataset: "Dataset") -> "Values
 
 
 def table_greys(values: "Values", item: "Dataset") -> "Values":
-    shown, bits = looked_up(values, item)
-    greys: Values = shown.astype(values.dtype) / (2**bits - 1)
+    import numpy as np
+
+    shown, bits, _ = looked_up(values, item)
+    greys: Values = np.minimum(shown.astype(values.dtype) / (2**bits - 1), 1)
     return greys
 
 
-def looked_up(values: "Values", item: "Dataset") -> tuple["Pixels", int]:
-    """Values through the lookup table of an item, and how many bits its entries have."""
+def looked_up(values: "Values", item: "Dataset") -> tuple["Pixels", int, int]:
+    """Values through the lookup table of an item, as `through_table` gives them."""
     return through_table(values, item.get("LUTDescriptor"), item.get("LUTData"), signed=bool(values.min() < 0))
 
 
-def through_table(values: "Pixels", descriptor: object, data: object, *, signed: bool) -> tuple["Pixels", int]:
-    """Each value as the entry of a table; those below and above get the first and the last one.
+def through_table(values: "Pixels", descriptor: object, data: object, *, signed: bool) -> tuple["Pixels", int, int]:
+    """Each value as the entry of a table, those below and above as the first and the last one; how many bits an entry
+    has; the greatest entry.
 
     Entries: 16-bit numbers, or bytes when there is only one byte for each. Source: PS3.3 §C.11.1.1
     """
@@ -208,7 +211,7 @@ def through_table(values: "Pixels", descriptor: object, data: object, *, signed:
         first -= 65536
     at = np.nan_to_num(np.asarray(values, np.float64)) - first
     found = table[np.clip(at, 0, min(entries, len(table)) - 1).astype(np.intp)]
-    return found, 8 if bits <= 8 or int(table.max()) < 256 else bits
+    return found, max(bits, 8), int(table.max())
 
 
 def palette_colours(pixels: "Pixels", dataset: "Dataset") -> "Bytes8":
@@ -223,8 +226,9 @@ def palette_colours(pixels: "Pixels", dataset: "Dataset") -> "Bytes8":
         name = f"{colour}PaletteColorLookupTable"
         descriptor, data = dataset.get(f"{name}Descriptor"), dataset.get(f"{name}Data")
         planes.append(through_table(pixels, descriptor, data, signed=signed))
-    bits = max(depth for _, depth in planes)
-    return to_bytes(np.stack([plane for plane, _ in planes], axis=-1) / np.float32(2**bits - 1))
+    # Some say 16 bits and have bytes in them.
+    bits = 8 if max(greatest for *_, greatest in planes) < 256 else max(depth for _, depth, _ in planes)
+    return to_bytes(np.minimum(np.stack([plane for plane, *_ in planes], axis=-1) / np.float32(2**bits - 1), 1))
 
 
 def segmented_colours(pixels: "Pixels", dataset: "Dataset") -> "Bytes8":
