@@ -80,6 +80,18 @@ def test_an_instance_that_replaces_other_bytes_is_stored_without_one(clinic: Any
     assert len(clinic.services.originals.versions(key)) == 2
 
 
+def test_an_instance_that_ends_in_its_header_is_refused_and_hides_no_older_version(clinic: Any, sample: Sample) -> None:
+    body = sample("CT_small.dcm")
+    stow_files(clinic, body)
+    cut = body[: body.index(b"\xe0\x7f\x10\x00") - 3]
+    answer = stow_files(clinic, cut)
+    assert answer.status_code == 409
+    (item,) = Dataset.from_json(answer.json()).OtherFailuresSequence
+    assert item.FailureReason == 0xC000
+    (key,) = [info.key for info in clinic.services.originals.scan()]
+    assert len(clinic.services.originals.versions(key)) == 1
+
+
 def test_a_link_stores_into_its_own_studies_alone(clinic: Any, sample: Sample) -> None:
     ct, mr = sample("CT_small.dcm"), sample("MR_small.dcm")
     study = str(dcmread(BytesIO(ct)).StudyInstanceUID)

@@ -31,9 +31,10 @@ def test_a_small_instance_stays_in_memory(spool: Spool, size: int, piece: int) -
     data = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
     made = Arrival(spool, bytearray(1000), META)
     feed(made, data, piece)
-    assert made.size_bytes == size
-    assert made.read(0, 10) == data[:10]
-    assert made.read(size - 1 if size else 0, 10) == data[-1:]
+    assert made.dataset_bytes == size
+    assert made.size_bytes == len(META) + size
+    assert made.read(made.dataset_offset, 10) == data[:10]
+    assert made.read(made.size_bytes - 1, 10) == (META + data)[-1:]
     body, sha256 = made.take()
     assert body == META + data
     assert sha256 == hashlib.sha256(META + data).hexdigest()
@@ -47,7 +48,7 @@ def test_a_large_instance_goes_into_a_file_and_is_gone_when_discarded(spool: Spo
     made = Arrival(spool, buffer, META)
     feed(made, data, 5_000_000)
     assert len(buffer) <= 2 * MEMORY_BYTES
-    assert made.read(MEMORY_BYTES + 3, 4) == data[3:7]
+    assert made.read(made.dataset_offset + MEMORY_BYTES + 3, 4) == data[3:7]
     body, sha256 = made.take()
     assert isinstance(body, Path)
     assert body.read_bytes() == META + data
@@ -70,7 +71,7 @@ def test_a_spool_that_is_gone_is_told_when_the_object_is_complete(spool: Spool) 
     made = Arrival(spool, bytearray(), META)
     spool.folder.rmdir()
     feed(made, bytes(MEMORY_BYTES + 5), 1 << 20)
-    assert made.size_bytes == MEMORY_BYTES + 5
+    assert made.dataset_bytes == MEMORY_BYTES + 5
     with pytest.raises(StoreUnavailable):
         made.take()
     made.discard()

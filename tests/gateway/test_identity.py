@@ -8,6 +8,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from gateway_scp.identity import Identity, read_identity, require_same
+from gateway_scp.part10 import file_meta
 from pacs.dicom.source import BytesSource
 from pacs.errors import InvalidInstance, MissingUid, SopClassMismatch
 from tests.gateway.sender import CT_IMAGE, EXPLICIT_LITTLE, encoded
@@ -36,6 +37,12 @@ def dataset(**changes: object) -> Dataset:
     return ds
 
 
+def identity_of(data: bytes, transfer_syntax: str) -> Identity:
+    """As it arrives: behind the file meta that the door gives it."""
+    meta = file_meta(CT_IMAGE, "1.2.3", transfer_syntax)
+    return read_identity(BytesSource(meta + data), len(meta), transfer_syntax)
+
+
 def deflate(data: bytes) -> bytes:
     deflater = zlib.compressobj(wbits=-15)
     return deflater.compress(data) + deflater.flush()
@@ -53,7 +60,7 @@ def deflate(data: bytes) -> bytes:
     ],
 )
 def test_uids_are_read_in_every_encoding(data: bytes, transfer_syntax: str) -> None:
-    assert read_identity(BytesSource(data), transfer_syntax) == WANTED
+    assert identity_of(data, transfer_syntax) == WANTED
 
 
 @dataclass
@@ -74,7 +81,7 @@ class Watched:
 
 def test_of_a_large_object_only_the_head_is_read() -> None:
     watched = Watched(encoded(dataset()))
-    assert read_identity(watched, EXPLICIT_LITTLE) == WANTED
+    assert read_identity(watched, 0, EXPLICIT_LITTLE) == WANTED
     assert max(watched.furthest) <= (1 << 16) + 8
 
 
@@ -86,32 +93,32 @@ def test_a_uid_that_is_missing_or_malformed_is_named(keyword: str, value: str | 
     if value is not None:
         ds.add_new(keyword, "LO", value)  # UI would be refused by pydicom itself
     with pytest.raises(MissingUid) as refused:
-        read_identity(BytesSource(encoded(ds, implicit=True)), IMPLICIT_LITTLE)
+        identity_of(encoded(ds, implicit=True), IMPLICIT_LITTLE)
     assert refused.value.field == keyword
 
 
 def test_padding_and_leading_zeros_are_let_pass() -> None:
     ds = dataset()
     ds.add_new("StudyInstanceUID", "LO", "1.02.3 ")
-    found = read_identity(BytesSource(encoded(ds, implicit=True)), IMPLICIT_LITTLE)
+    found = identity_of(encoded(ds, implicit=True), IMPLICIT_LITTLE)
     assert found.study_instance_uid == "1.02.3"
 
 
 @pytest.mark.parametrize("cut", [3, 30, 100])
 def test_a_dataset_that_ends_too_early_is_refused(cut: int) -> None:
     with pytest.raises(InvalidInstance):
-        read_identity(BytesSource(encoded(dataset())[:cut]), EXPLICIT_LITTLE)
+        identity_of(encoded(dataset())[:cut], EXPLICIT_LITTLE)
 
 
 def test_what_does_not_inflate_is_refused() -> None:
     with pytest.raises(InvalidInstance):
-        read_identity(BytesSource(b"\xff" * 500), DEFLATED)
+        identity_of(b"\xff" * 500, DEFLATED)
 
 
 def test_what_inflates_without_end_is_refused() -> None:
     bomb = deflate(encoded(dataset(SOPClassUID=None, PixelData=None)) + bytes(200 << 20))
     with pytest.raises(InvalidInstance):
-        read_identity(BytesSource(bomb), DEFLATED)
+        identity_of(bomb, DEFLATED)
 
 
 def test_the_announced_class_and_instance_must_be_the_datasets() -> None:

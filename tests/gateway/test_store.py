@@ -225,6 +225,19 @@ def test_a_dataset_that_cannot_be_kept_is_refused_and_the_next_one_is_not(
     assert node.record()["failures"] == {f"{status:04X}": 1}
 
 
+def test_a_dataset_that_ends_in_its_header_hides_no_older_version(node: Running, home: Home, ct: Instance) -> None:
+    pixels = ct.dataset.index(b"\xe0\x7f\x10\x00")
+    with node.sender() as sender:
+        assert sender.store(ct.dataset, *ct.announced) == (0, "")
+        cut = sender.store(ct.dataset[: pixels - 3], *ct.announced)
+        assert cut == (0xC000, "the object ends in the middle of its header")
+        assert len(home.stores.originals.versions(ct.key)) == 1
+        assert sender.store(ct.dataset[: pixels + 100], *ct.announced) == (0, "")
+        sender.release()
+    node.settle()
+    assert len(home.stores.originals.versions(ct.key)) == 2
+
+
 @pytest.mark.parametrize("instance", ["", "1.2.Doe", "1" * 65])
 def test_an_announced_uid_that_is_none_is_refused_and_its_dataset_read_away(
     node: Running, home: Home, ct: Instance, instance: str

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gateway_scp.identity import read_identity, require_same
+from gateway_scp.part10 import file_meta
 from pacs.archive.deriving import derive_instances
 from pacs.archive.indexing import index_objects
 from pacs.dicom.source import BytesSource
@@ -105,7 +106,8 @@ def test_the_dicom_door_stores_or_refuses_the_same_datasets() -> None:
     """What the door lets in can be named; what it refuses has a status of the standard."""
     for name, instance, syntax, content in datasets():
         try:
-            identity = read_identity(BytesSource(content), syntax)
+            meta = file_meta(CT, instance, syntax)
+            identity = read_identity(BytesSource(meta + content), len(meta), syntax)
             require_same(identity, CT, instance)
         except PacsError as error:
             assert answer_for(error).dimse_status in (0xA900, 0xC000), name

@@ -54,8 +54,8 @@ class Arrival:
         self._path: Path | None = None
         self._error: OSError | None = None
         self._digest = hashlib.sha256(meta)
-        self._meta_bytes = len(meta)
-        self.size_bytes = 0  # of the dataset
+        self.dataset_offset = len(meta)
+        self.dataset_bytes = 0
         buffer[: len(meta)] = meta
 
     def room(self, wanted: int) -> memoryview:
@@ -72,19 +72,22 @@ class Arrival:
     def fill(self, view: memoryview) -> None:
         """Take the bytes that were read into the view that `room` gave."""
         self._digest.update(view)
-        self.size_bytes += len(view)
+        self.dataset_bytes += len(view)
         if self._in_file:
             self._write(view)
         else:
             self._used += len(view)
 
+    @property
+    def size_bytes(self) -> int:
+        return self.dataset_offset + self.dataset_bytes
+
     def read(self, offset: int, length: int) -> bytes:
-        """At most `length` bytes of the dataset from `offset`: an arrival is a ByteSource of its dataset."""
+        """At most `length` bytes from `offset`: an arrival is a ByteSource of its object."""
         self._check()
-        begin = self._meta_bytes + offset
         if self._in_file:
-            return os.pread(self._descriptor, length, begin)
-        return bytes(memoryview(self._buffer)[begin : min(self._used, begin + length)])
+            return os.pread(self._descriptor, length, offset)
+        return bytes(memoryview(self._buffer)[offset : min(self._used, offset + length)])
 
     def take(self) -> tuple[bytes | Path, str]:
         """The whole object and its sha256 (hex). Raises StoreUnavailable when it could not be kept."""

@@ -75,7 +75,7 @@ def end_store(visit: Visit, request: StoreRequest, stores: Stores) -> None:
         if arrival:
             outcome = store(visit, request, arrival, stores)
             visit.outcomes[outcome] += 1
-            visit.size_bytes += arrival.size_bytes
+            visit.size_bytes += arrival.dataset_bytes
     except Exception as error:  # whatever a store does, the peer gets an answer
         refuse(request, error)
         log.error("instance not stored", error, id=visit.id, status=f"{request.status:04X}", reason=request.comment)
@@ -87,9 +87,9 @@ def end_store(visit: Visit, request: StoreRequest, stores: Stores) -> None:
 
 
 def store(visit: Visit, request: StoreRequest, arrival: Arrival, stores: Stores) -> str:
-    if visit.match is None or not arrival.size_bytes:
+    if visit.match is None or not arrival.dataset_bytes:
         raise InvalidInstance("there is no dataset")
-    identity = read_identity(arrival, request.transfer_syntax_uid)
+    identity = read_identity(arrival, arrival.dataset_offset, request.transfer_syntax_uid)
     require_same(identity, *announced(request))
     body, sha256 = arrival.take()
     key = key_of(visit.match.place.organization_id, identity)

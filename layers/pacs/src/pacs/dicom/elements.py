@@ -29,7 +29,7 @@ PIXELS = frozenset((0x7FE00008, 0x7FE00009, 0x7FE00010))
 _SHORT_VRS = ("AE", "AS", "AT", "CS", "DA", "DS", "DT", "FD", "FL", "IS", "LO", "LT", "PN", "SH", "SL", "SS", "ST")
 _LONG_VRS = ("OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV")
 # Encoded VR → the VR, and whether its length takes four bytes.
-_EXPLICIT = {
+EXPLICIT_VRS = {
     **{vr.encode(): (vr, False) for vr in (*_SHORT_VRS, "TM", "UI", "UL", "US")},
     **{vr.encode(): (vr, True) for vr in _LONG_VRS},
 }
@@ -136,7 +136,7 @@ class Parser:
         if not item.implicit:
             group, number, code, length = structs.explicit(head)
             tag = group << 16 | number
-            vr, long = _EXPLICIT.get(code, ("", False))
+            vr, long = EXPLICIT_VRS.get(code, ("", False))
             if long:
                 rest = self.file.read_at(position + 8, 4)
                 if len(rest) < 4:
