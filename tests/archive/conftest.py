@@ -1,7 +1,8 @@
 """An archive on real parts: directory stores, a fresh database, and a queue that keeps what it is given."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import orjson
 import pytest
 from pydicom.data import get_testdata_file
 
-from pacs.archive.deriving import derive_instances
+from pacs.archive.deriving import derive_instances, derive_series
 from pacs.archive.indexing import index_objects
 from pacs.archive.storing import StoredInstance, store_instance
 from pacs.errors import PacsError
@@ -26,8 +27,10 @@ class KeptQueue:
 
     def __init__(self) -> None:
         self.sent: dict[str, list[dict[str, Any]]] = {}
+        self.delays_s: dict[str, int] = {}
 
     def send(self, queue: str, bodies: Sequence[str], *, delay_s: int = 0) -> None:
+        self.delays_s[queue] = delay_s
         self.sent.setdefault(queue, []).extend(orjson.loads(body) for body in bodies)
 
     def publish(self, topic: str, bodies: Sequence[str]) -> None:
@@ -41,6 +44,16 @@ class KeptQueue:
 
     def redrive(self, queue: str) -> int:
         return 0
+
+
+@dataclass(frozen=True)
+class LaterClock(SystemClock):
+    """A clock that is ahead."""
+
+    ahead_s: float
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(seconds=self.ahead_s)
 
 
 @dataclass
@@ -70,8 +83,20 @@ class Archive:
     def index(self) -> dict[str, PacsError]:
         return index_objects(self, self.keys())
 
-    def derive(self) -> dict[str, PacsError]:
-        return derive_instances(self, self.queue.sent.pop("instance-indexed", []))
+    def derive(self, *, after_s: float = 60) -> dict[str, PacsError]:
+        """Frames of what was indexed, and as much later what is made of whole series."""
+        failed = derive_instances(self, self.queue.sent.pop("instance-indexed", []))
+        assert self.derive_series(after_s=after_s) == set()
+        return failed
+
+    def derive_series(self, *, after_s: float = 60) -> set[tuple[str, ...]]:
+        """What is made of the whole series; the paths of those that failed."""
+        paths = {tuple(message["series"]) for message in self.queue.sent.pop("derive", [])}
+        return set(derive_series(self.later(after_s), paths))
+
+    def later(self, after_s: float) -> "Archive":
+        """The same archive by a clock that is ahead."""
+        return replace(self, clock=LaterClock(after_s))
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ All of it can be deleted and made again from the originals; requests never depen
 """
 
 import gzip
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import text
@@ -13,56 +13,51 @@ from sqlalchemy import text
 from pacs.archive import keys
 from pacs.archive.failures import Stage, clear_failures, record_failures
 from pacs.archive.frames import FrameReader, wrapped
-from pacs.archive.lookup import Instance, Level, find_instances, require_same_version
-from pacs.archive.metadata import LEVEL
+from pacs.archive.lookup import COLUMNS, Instance, Level, find_instances, instance_of, require_same_version
+from pacs.archive.metadata import LEVEL, write_whole
 from pacs.archive.rendering import make_thumbnail
-from pacs.archive.retrieve import compose
+from pacs.archive.retrieve import compose, rested_since
 from pacs.dicom.transcode import needs_transcoding
 from pacs.errors import BeingReplaced, NotFound, ObjectNotFound, PacsError, Unavailable
 from pacs.people.scope import Scope
 from pacs.ports import Services
 
 IN_MEMORY_BYTES = 64 << 20
-DERIVED = text(
-    "update series set derived_revision = :revision where organization_id = cast(:organization_id as uuid)"
-    " and study_instance_uid = :study and series_instance_uid = :series and derived_revision < :revision"
+TOLERANCE_S = 1  # by which a message may come too early by the database's clock
+NAMED = text(
+    f"select {COLUMNS}, exists (select from failures f where f.stage in ('derive', 'transcode')"  # noqa: S608
+    " and f.object_key = i.object_key) as has_failed"
+    " from jsonb_to_recordset(cast(:rows as jsonb)) as r(organization_id uuid, study_instance_uid text,"
+    " series_instance_uid text, sop_instance_uid text)"
+    " join instances i using (organization_id, study_instance_uid, series_instance_uid, sop_instance_uid)"
+    " join series e using (organization_id, study_instance_uid, series_instance_uid)"
 )
+IDENTITY = ("organization_id", "study_instance_uid", "series_instance_uid", "sop_instance_uid")
+
+SeriesPath = tuple[str, str, str]
 
 
 def derive_instances(services: Services, events: Sequence[Mapping[str, Any]]) -> dict[str, PacsError]:
-    """Derive what the events (one an indexed instance) call for; returns what failed, by object key.
+    """Make the frames of what the events (one an indexed instance) name; returns what failed, by object key.
 
-    A series is composed once however many of its instances a batch names. Raises Unavailable.
+    Raises Unavailable.
     """
-    series: dict[tuple[str, str, str], set[str]] = defaultdict(set)
-    for event in events:
-        path = keys.parse_original(event["FilePath"])
-        series[path.series_path].add(path.instance)
-    failed: dict[str, PacsError] = {}
-    for series_path, named in series.items():
-        failed |= derive_series(services, series_path, named)
-    return failed
-
-
-def derive_series(services: Services, path: tuple[str, str, str], named: set[str]) -> dict[str, PacsError]:
-    """Make the metadata of one series, then frames and thumbnail of its named instances."""
+    paths = {event["FilePath"]: keys.parse_original(event["FilePath"]) for event in events}
+    if not paths:
+        return {}
+    identities = [
+        dict(zip(IDENTITY, (path.organization_id, path.study, path.series, path.instance), strict=True))
+        for path in paths.values()
+    ]
     stages: dict[Stage, dict[str, PacsError]] = {"derive": {}, "transcode": {}}
-    done = []
-    try:
-        instances = write_series_metadata(services, path)
-    except Unavailable:
-        raise
-    except PacsError as error:
-        instances = []
-        stages["derive"] = {keys.InstancePath(*path, instance).original: error for instance in named}
-    for number, instance in enumerate(instances):
-        if instance.path.instance not in named:
-            continue
+    mended = []
+    for row in services.database.fetch(NAMED, {"rows": identities}):  # what was deleted since is not among them
+        instance = instance_of(row)
         try:
             reader = reader_of(services, instance)
-            derive_instance(services, instance, reader, representative=number == len(instances) // 2)
-            if reader.number_of_frames:  # what has none keeps the failure that the indexer told of
-                done.append(instance.object_key)
+            derive_instance(services, instance, reader)
+            if row["has_failed"] and reader.number_of_frames:  # without any, the failure is the indexer's and stays
+                mended.append(instance.object_key)
         except Unavailable:
             raise
         except (ObjectNotFound, BeingReplaced):
@@ -71,8 +66,51 @@ def derive_series(services: Services, path: tuple[str, str, str], named: set[str
             stages[stage_of(reader, instance)][instance.object_key] = error
     for stage, problems in stages.items():
         record_failures(services.database, stage, problems)
-    clear_failures(services.database, tuple(stages), done)
+    if mended:
+        clear_failures(services.database, tuple(stages), mended)
     return stages["derive"] | stages["transcode"]
+
+
+def derive_series(services: Services, paths: Iterable[SeriesPath]) -> dict[SeriesPath, PacsError]:
+    """Make what is made of whole series: metadata and a thumbnail; returns what failed. Raises Unavailable.
+
+    A series that still arrives is left alone: the message that comes after its last instance finds it at rest.
+    """
+    failed: dict[SeriesPath, PacsError] = {}
+    for path in paths:
+        try:
+            instances = find_rested(services, path)
+            body = gzip.compress(compose(services, instances), LEVEL, mtime=0)
+            write_whole(services.derived, path, body, instances[0].revision)
+        except (NotFound, ObjectNotFound):
+            continue  # still arriving, or deleted
+        except Unavailable:
+            raise
+        except PacsError as error:
+            failed[path] = error
+        else:
+            write_thumbnail(services, [each for each in instances if each.frames])
+    return failed
+
+
+def write_thumbnail(services: Services, images: Sequence[Instance]) -> None:
+    """Make the thumbnail of the middle one, unless it has no good frames: of which its own event has told."""
+    if images:
+        middle = images[len(images) // 2]
+        try:
+            make_thumbnail(services, middle, reader_of(services, middle))
+        except Unavailable:
+            raise
+        except PacsError:
+            return
+
+
+def find_rested(services: Services, path: SeriesPath) -> list[Instance]:
+    """The instances of a series. Raises NotFound when it was deleted, or changed a moment ago."""
+    organization_id, study, series = path
+    since = rested_since(services) + timedelta(seconds=TOLERANCE_S)
+    scope = Scope(organization_id, "system")
+    return find_instances(services.database, scope, Level(study, series), at_rest_since=since)
 
 
 def reader_of(services: Services, instance: Instance) -> FrameReader:
@@ -93,23 +131,8 @@ def stage_of(reader: FrameReader, instance: Instance) -> Stage:
         return "derive"
 
 
-def write_series_metadata(services: Services, path: tuple[str, str, str]) -> list[Instance]:
-    """Compose the whole of a series and mark the revision it shows; returns the series' instances."""
-    organization_id, study, series = path
-    where = {"organization_id": organization_id, "study": study, "series": series}
-    try:
-        instances = find_instances(services.database, Scope(organization_id, "system"), Level(study, series))
-    except NotFound:
-        return []  # deleted since
-    body = gzip.compress(compose(services, instances), LEVEL, mtime=0)
-    key = keys.series_metadata(*path)
-    services.derived.put(key, body, content_type="application/dicom+json", content_encoding="gzip")
-    services.database.fetch(DERIVED, {**where, "revision": instances[0].revision})
-    return instances
-
-
-def derive_instance(services: Services, instance: Instance, reader: FrameReader, *, representative: bool) -> None:
-    """Frames of one instance, when they are few enough to be made beforehand, and its thumbnail.
+def derive_instance(services: Services, instance: Instance, reader: FrameReader) -> None:
+    """Frames of one instance, when they are few enough to be made beforehand.
 
     Frames of an older version go first, so that a replaced instance is never shown with old pictures.
     """
@@ -119,5 +142,3 @@ def derive_instance(services: Services, instance: Instance, reader: FrameReader,
     for frame_number in range(1, reader.number_of_frames + 1):
         body, content_type = wrapped(reader.sendable(frame_number))
         services.derived.put(instance.path.frame(frame_number), body, content_type=content_type)
-    if representative and reader.number_of_frames:
-        make_thumbnail(services, instance, reader)

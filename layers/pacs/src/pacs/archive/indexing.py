@@ -13,7 +13,7 @@ from sqlalchemy import text
 from pacs.archive import keys
 from pacs.archive.failures import clear_failures, record_failures
 from pacs.archive.frames import EXPLICIT_LITTLE_ENDIAN
-from pacs.archive.metadata import write_part
+from pacs.archive.metadata import REST_S, write_part
 from pacs.archive.non_patient_indexing import index_non_patient
 from pacs.archive.source import StoreSource, object_columns
 from pacs.dicom.frames import locate_frames
@@ -22,17 +22,14 @@ from pacs.dicom.index_row import index_row
 from pacs.dicom.json import to_dicom_json
 from pacs.dicom.transcode import explicit_attributes, needs_transcoding
 from pacs.errors import InvalidInstance, ObjectNotFound, PacsError, Unavailable, UndecodablePixels
-from pacs.ports import Services
+from pacs.ports import Rows, Services
 
 TOPIC = "instance-indexed"
 READERS = 8  # ranged reads of a cloud store at once; waiting, not computing
-INDEX = text("select sop_instance_uid, object_key, changed from index_instances(cast(:rows as jsonb))")
-REPLACED = text(
-    "select object_key from instances i join jsonb_to_recordset(cast(:rows as jsonb)) as r(organization_id uuid,"
-    " study_instance_uid text, series_instance_uid text, sop_instance_uid text, sha256 text)"
-    " using (organization_id, study_instance_uid, series_instance_uid, sop_instance_uid) where i.sha256 <> r.sha256"
+DERIVE = "derive"
+INDEX = text(
+    "select sop_instance_uid, object_key, changed from index_instances(cast(:rows as jsonb), :unless_replaced)"
 )
-IDENTITY = ("organization_id", "study_instance_uid", "series_instance_uid", "sop_instance_uid", "sha256")
 
 
 @dataclass(frozen=True)
@@ -58,21 +55,19 @@ def index_objects(services: Services, object_keys: Sequence[str]) -> dict[str, P
     non_patient = [key for key in distinct if keys.is_non_patient_key(key)]
     read, failed = read_instances(services, [key for key in distinct if not keys.is_non_patient_key(key)])
     write_metadata(services, read)
-    rows = [each.row for each in read]
-    replaced = find_replaced(services, rows)
-    delete_pictures(services, replaced)  # now, because who comes after a killed one cannot see what was replaced
-    failed |= upsert(services, rows)
-    delete_pictures(services, replaced)  # again, for a viewer may have asked in between
-    indexed = [row for row in rows if row["object_key"] not in failed]
+    failed |= upsert(services, [each.row for each in read])
+    indexed = [each for each in read if each.row["object_key"] not in failed]
     failed |= index_non_patient(services, non_patient)
     record_failures(services.database, "index", failed)
     problems: dict[str, PacsError] = {
         each.row["object_key"]: each.frames_problem for each in read if each.frames_problem is not None
     }
     record_failures(services.database, "transcode", problems)
-    done = [row["object_key"] for row in indexed] + [key for key in non_patient if key not in failed]
-    clear_failures(services.database, ("index",), done)
-    services.queue.publish(TOPIC, [instance_event(row) for row in indexed])
+    if done := [key for key in non_patient if key not in failed]:
+        clear_failures(services.database, ("index",), done)
+    services.queue.publish(TOPIC, [instance_event(each.row) for each in indexed])
+    series = sorted({each.path.series_path for each in indexed})
+    services.queue.send(DERIVE, [series_message(path) for path in series], delay_s=REST_S)
     return failed
 
 
@@ -147,11 +142,20 @@ def write_metadata(services: Services, read: Sequence[ReadInstance]) -> None:
 
 
 def upsert(services: Services, rows: Sequence[Mapping[str, Any]]) -> dict[str, PacsError]:
-    """Upsert all rows in one statement; when the batch is refused, one by one, to find the row at fault."""
+    """Upsert all rows in one statement; when the batch is refused, one by one, to find the row at fault.
+
+    What was derived from the older bytes of replaced instances is deleted before, because who comes after a killed one
+    cannot see what was replaced, and again afterwards, for a viewer may have asked in between.
+    """
     if not rows:
         return {}
     try:
-        services.database.fetch(INDEX, {"rows": list(rows)})
+        replaced = [each for each in fetch_index(services, rows, unless_replaced=True) if each["changed"] is None]
+        if replaced:
+            paths = [keys.parse_original(each["object_key"]) for each in replaced]
+            delete_pictures(services, paths)
+            fetch_index(services, rows, unless_replaced=False)
+            delete_pictures(services, paths)
         return {}
     except Unavailable:
         raise
@@ -161,16 +165,12 @@ def upsert(services: Services, rows: Sequence[Mapping[str, Any]]) -> dict[str, P
     return {key: error for row in rows for key, error in upsert(services, [row]).items()}
 
 
-def find_replaced(services: Services, rows: Sequence[Mapping[str, Any]]) -> list[keys.InstancePath]:
-    """Those of the rows of which the index knows other bytes."""
-    if not rows:
-        return []
-    identities = [{name: row[name] for name in IDENTITY} for row in rows]
-    return [keys.parse_original(row["object_key"]) for row in services.database.fetch(REPLACED, {"rows": identities})]
+def fetch_index(services: Services, rows: Sequence[Mapping[str, Any]], *, unless_replaced: bool) -> Rows:
+    return services.database.fetch(INDEX, {"rows": list(rows), "unless_replaced": unless_replaced})
 
 
 def delete_pictures(services: Services, paths: Sequence[keys.InstancePath]) -> None:
-    """Delete what was derived from the older bytes of replaced instances, so that nobody is shown it."""
+    """Delete the pictures that were made of these instances, so that nobody is shown them."""
     for path in paths:
         services.derived.delete_prefix(path.frames)
         services.derived.delete(path.thumbnail)
@@ -192,6 +192,11 @@ def instance_event(row: Mapping[str, Any]) -> str:
             "FilePath": row["object_key"],
         }
     ).decode()
+
+
+def series_message(path: tuple[str, str, str]) -> str:
+    """What the deriver is told of a series some time after a part of it was indexed."""
+    return orjson.dumps({"series": path}).decode()
 
 
 def patient_id(row: Mapping[str, Any]) -> str:

@@ -16,10 +16,11 @@ from pacs.errors import BadRequest, BeingReplaced, MissingUid, NotFound
 from pacs.people.scope import Scope
 from pacs.ports import Database, ObjectInfo
 
+REVISION = "e.revision || '-' || cast(extract(epoch from e.created_at) as text) as revision"
 COLUMNS = (
     "i.organization_id, i.study_instance_uid, i.series_instance_uid, i.sop_instance_uid, i.object_key, i.size_bytes,"
     " i.sha256, i.transfer_syntax_uid, i.frames, i.metadata_key, i.sop_class_uid, i.number_of_frames, i.updated_at,"
-    " e.revision"
+    f" {REVISION}"
 )
 
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 class Instance:
     """What the index knows of one stored instance; `frames` is its packed frame table.
 
-    `revision` is that of its series in which it was found.
+    `revision` names what its series was when it was found; no other state of any series with these UIDs has that name.
     """
 
     path: InstancePath
@@ -43,7 +44,7 @@ class Instance:
     metadata_key: str
     frames: str
     updated_at: datetime
-    revision: int
+    revision: str
 
     @property
     def frame_table(self) -> FrameTable:
@@ -69,13 +70,19 @@ class Level:
                     raise BadRequest(f"{name} is not a UID", field=name) from error
 
 
-def find_instances(database: Database, scope: Scope, level: Level) -> list[Instance]:
+def find_instances(
+    database: Database, scope: Scope, level: Level, *, at_rest_since: datetime | None = None
+) -> list[Instance]:
     """Every instance of a study, series or instance, in the order of series and instance numbers.
 
-    Raises NotFound when there is none that the scope covers.
+    `at_rest_since`: only those of series that have not changed since then. Raises NotFound when there is none that
+    the scope covers.
     """
     parameters: dict[str, Any] = {"study": level.study}
     conditions = [*scope_conditions(scope, parameters), "i.study_instance_uid = :study"]
+    if at_rest_since is not None:
+        conditions.append("e.updated_at <= :at_rest_since")
+        parameters["at_rest_since"] = at_rest_since
     for column, value in (("series_instance_uid", level.series), ("sop_instance_uid", level.instance)):
         if value is not None:
             conditions.append(f"i.{column} = :{column}")

@@ -12,6 +12,8 @@ from pacs.archive import keys
 from pacs.ports import ObjectStore
 
 LEVEL = 5  # of gzip: 4 times as fast as 9 on DICOM JSON for some 3 % more bytes
+SHOWS = "revision"  # which revision of its series a whole shows: in the object's own metadata, so never out of step
+REST_S = 3  # a series that has not changed for so long is taken to have arrived
 
 
 def write_part(derived: ObjectStore, series_path: tuple[str, str, str], documents: Mapping[str, bytes]) -> str:
@@ -25,6 +27,17 @@ def write_part(derived: ObjectStore, series_path: tuple[str, str, str], document
 def read_parts(derived: ObjectStore, part_keys: Iterable[str]) -> dict[str, dict[str, bytes]]:
     """The documents of each part, by part and SOPInstanceUID. Raises ObjectNotFound when one is gone."""
     return {key: parse_part(derived.get(key)[1]) for key in part_keys}
+
+
+def write_whole(derived: ObjectStore, series_path: tuple[str, str, str], body: bytes, revision: str) -> None:
+    """Store the gzip JSON array of a series as it was at this revision."""
+    derived.put(
+        keys.series_metadata(*series_path),
+        body,
+        content_type="application/dicom+json",
+        content_encoding="gzip",
+        metadata={SHOWS: revision},
+    )
 
 
 def parse_part(body: bytes) -> dict[str, bytes]:

@@ -6,14 +6,15 @@ Frames have a module of their own (`frames.py`). Source: PS3.18 §10.4.
 import gzip
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import text
 
 from pacs.archive import keys
 from pacs.archive.frames import EXPLICIT_LITTLE_ENDIAN, INFLATED_LIMIT, FrameReader
-from pacs.archive.lookup import Instance, Level, find_instance, find_instances, require_same_version
-from pacs.archive.metadata import LEVEL, join, read_parts
+from pacs.archive.lookup import REVISION, Instance, Level, find_instance, find_instances, require_same_version
+from pacs.archive.metadata import LEVEL, REST_S, SHOWS, join, read_parts, write_whole
 from pacs.archive.search import scope_conditions
 from pacs.archive.source import StoreSource
 from pacs.dicom.header import Header, inflate, read_header
@@ -29,13 +30,13 @@ PIECE_BYTES = 8 << 20
 
 @dataclass(frozen=True)
 class SeriesState:
-    """Whether the derived metadata of a series is that of its present instances."""
+    """What a series is now, and since when: derived metadata of another revision are out of date."""
 
     organization_id: str
     study: str
     series: str
-    revision: int
-    derived_revision: int
+    revision: str
+    updated_at: datetime
 
 
 def series_states(database: Database, scope: Scope, level: Level) -> list[SeriesState]:
@@ -47,7 +48,7 @@ def series_states(database: Database, scope: Scope, level: Level) -> list[Series
         parameters["series"] = level.series
     rows = database.fetch(
         text(
-            "select e.organization_id, e.study_instance_uid, e.series_instance_uid, e.revision, e.derived_revision"  # noqa: S608
+            f"select e.organization_id, e.study_instance_uid, e.series_instance_uid, {REVISION}, e.updated_at"  # noqa: S608
             " from studies s join series e using (organization_id, study_instance_uid)"
             f" where {' and '.join(conditions)} order by e.series_number nulls last, e.series_instance_uid"
         ),
@@ -73,15 +74,27 @@ def retrieve_metadata(services: Services, scope: Scope, level: Level) -> bytes:
 
 
 def series_metadata(services: Services, scope: Scope, state: SeriesState) -> bytes:
-    """One series' gzip JSON array: the derived whole when it is up to date, else put together from its parts."""
-    if state.derived_revision == state.revision:
-        try:
-            key = keys.series_metadata(state.organization_id, state.study, state.series)
-            return services.derived.get(key)[1]
-        except ObjectNotFound:
-            pass  # derived objects may expire at any time
+    """One series' gzip JSON array: the derived whole when it is up to date, else put together from its parts.
+
+    A whole that was missing is written back, once the series is at rest.
+    """
+    series_path = (state.organization_id, state.study, state.series)
+    try:
+        info, body = services.derived.get(keys.series_metadata(*series_path))
+        if info.metadata.get(SHOWS) == state.revision:
+            return body
+    except ObjectNotFound:
+        pass  # not made yet, or expired
     instances = find_instances(services.database, scope, Level(state.study, state.series))
-    return gzip.compress(compose(services, instances), LEVEL, mtime=0)
+    body = gzip.compress(compose(services, instances), LEVEL, mtime=0)
+    if state.updated_at <= rested_since(services):  # else every request would write what the next instance outdates
+        write_whole(services.derived, series_path, body, instances[0].revision)
+    return body
+
+
+def rested_since(services: Services) -> datetime:
+    """A series that has not changed since this moment is at rest: it seems to have arrived."""
+    return services.clock.now() - timedelta(seconds=REST_S)
 
 
 def compose(services: Services, instances: list[Instance]) -> bytes:

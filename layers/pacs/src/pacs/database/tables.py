@@ -160,8 +160,8 @@ studies = Table(
     since_now("updated_at"),
 )
 
-# `revision` grows whenever an instance of the series is inserted or changed; the deriver writes into
-# `derived_revision` which one its objects were made from.
+# `revision` grows whenever an instance of the series is inserted, changed or deleted; what is made of all of them
+# names the one that it shows.
 series = Table(
     "series",
     metadata,
@@ -171,7 +171,6 @@ series = Table(
     count("number_of_instances"),
     count("size_bytes", BigInteger),
     count("revision", BigInteger),
-    count("derived_revision", BigInteger),
     since_now("created_at"),
     since_now("updated_at"),
     parent("studies", 2),

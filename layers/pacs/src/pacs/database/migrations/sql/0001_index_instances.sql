@@ -197,18 +197,35 @@ $$;
 -- instance hold columns of their tables. One row comes back for each object, in its order; `changed` tells
 -- whether the index now says something else of that instance than before.
 --
--- An instance that was deleted and is received again is no longer deleted.
+-- An instance that was deleted and is received again is no longer deleted. What failed to be indexed before has not
+-- failed any longer.
+--
+-- `unless_replaced`: when the index knows other bytes of an instance, nothing is written; the rows of such instances
+-- have no `changed` then. Whoever asks so can delete what shows the older bytes, and come again.
 --
 -- Rows are locked in one order: patients, then studies, each by key. Whoever holds a study's row may write what
 -- hangs below it; so batches of one study come after one another, and no two wait for each other. Every
 -- statement of a volatile function sees all that was committed before it began; so the counts are right.
-create function index_instances(batch jsonb)
+create function index_instances(batch jsonb, unless_replaced boolean default false)
 returns table (sop_instance_uid text, object_key text, changed boolean)
 language plpgsql volatile as $$
 #variable_conflict use_column
 declare
   moment constant timestamptz = clock_timestamp();
 begin
+  if unless_replaced then
+    return query
+      select n.sop_instance_uid, n.object_key, cast(null as boolean)
+      from incoming_instances(batch) n join instances i
+        on (i.organization_id, i.study_instance_uid, i.series_instance_uid, i.sop_instance_uid)
+          = (n.organization_id, n.study_instance_uid, n.series_instance_uid, n.sop_instance_uid)
+      where i.sha256 <> n.sha256;
+    if found then
+      return;
+    end if;
+  end if;
+  delete from failures f using jsonb_to_recordset(batch) as r (object_key text)
+  where f.stage = 'index' and f.object_key = r.object_key;
   delete from deleted_instances d using incoming_instances(batch) i
   where (d.organization_id, d.study_instance_uid, d.series_instance_uid, d.sop_instance_uid)
     = (i.organization_id, i.study_instance_uid, i.series_instance_uid, i.sop_instance_uid);

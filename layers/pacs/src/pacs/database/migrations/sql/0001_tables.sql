@@ -87,7 +87,6 @@ create table series (
   number_of_instances integer not null default 0,
   size_bytes bigint not null default 0,
   revision bigint not null default 0,
-  derived_revision bigint not null default 0,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   primary key (organization_id, study_instance_uid, series_instance_uid),
@@ -101,8 +100,6 @@ create index series_requests on series using gin (
   string_to_array(scheduled_procedure_step_id, '\'),
   string_to_array(requested_procedure_id, '\')
 ) with (fastupdate = off);
-
-create index series_underived on series (updated_at) where derived_revision < revision;
 
 create table instances (
   organization_id uuid not null,
