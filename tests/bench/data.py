@@ -70,7 +70,7 @@ def slice_of(study: str, series: str, number: int, seed: int) -> FileDataset:
         "AccessionNumber": str(seed),
         "InstanceNumber": number,
         "ImagePositionPatient": [-200, -200, number],
-        "FrameOfReferenceUID": f"{series}.1"[:64],
+        "FrameOfReferenceUID": generate_uid(entropy_srcs=[f"f{series}"]),
     }
     for keyword, value in attributes.items():
         setattr(dataset, keyword, value)
