@@ -6,6 +6,7 @@ What a command needs is imported when it runs: a link must not wait for pydicom.
 import io
 import sys
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -39,6 +40,20 @@ out = Console(soft_wrap=True, highlight=False)
 
 Json = Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON document instead of text.")]
 Ttl = Annotated[str, typer.Option("--ttl", metavar="TIME", help="How long it is good: 90s, 30m, 8h, 2d; at most 7d.")]
+
+
+class What(StrEnum):
+    """What UIDs are of."""
+
+    STUDY = "study"
+    SERIES = "series"
+    INSTANCE = "instance"
+
+
+LevelName = Annotated[
+    What, typer.Argument(metavar="LEVEL", help="`study`, `series` or `instance`: what the UIDs are of.")
+]
+Uids = Annotated[list[str], typer.Argument(metavar="UID", help="UIDs of this level.")]
 
 
 def main() -> None:
@@ -267,6 +282,55 @@ def reindex(
     settle(home, since, as_json, document)
     document["failed"] = len({key for _, key in failed_since(home, since) if not study or study in key.split("/")})
     show(document) if as_json else views.print_reindex(out, document)
+    raise typer.Exit(INTERRUPTED if document["interrupted"] else 0)
+
+
+@app.command()
+def delete(
+    level: LevelName,
+    uids: Uids,
+    yes: Annotated[bool, typer.Option("--yes", metavar="", help="Do not ask first.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Delete studies, series or instances: out of sight at once, and for good after PACS_DELETE_RETENTION_DAYS.
+
+    Until then `pacs restore` brings them back. What is deleted, and when, goes into the audit.
+    """
+    from infra.local.running import open_home
+    from pacs.archive.naming import find_named
+    from pacs.archive.trash import delete_instances
+
+    uids = parse_uids(uids, "UID")
+    home = open_home()
+    home.require_running()
+    scope = home.system_scope()
+    named = find_named(home.services.database, scope, level.value, uids)
+    if not yes and not views.agreed(level.value, named, asking=not as_json):
+        raise BadRequest("nothing was deleted: --yes is needed, or a yes where it is asked", field="--yes")
+    instances = sum(delete_instances(home.services, scope, each.level) for each in named)
+    document = {"level": level.value, "uids": uids, "instances": instances}
+    show(document) if as_json else out.print(f"{views.counted(instances, 'instance')} deleted")
+
+
+@app.command()
+def restore(level: LevelName, uids: Uids, as_json: Json = False) -> None:
+    """Bring back studies, series or instances that were deleted, as long as PACS_DELETE_RETENTION_DAYS are not over.
+
+    Waits until they are found again; after Ctrl-C the archive goes on by itself.
+    """
+    from infra.local.running import open_home
+    from pacs.archive.naming import find_named
+    from pacs.archive.trash import undelete_instances
+
+    uids = parse_uids(uids, "UID")
+    home = open_home()
+    home.require_running()
+    scope, since = home.system_scope(), home.services.clock.now()
+    named = find_named(home.services.database, scope, level.value, uids, deleted=True)
+    instances = sum(undelete_instances(home.services, scope, each.level) for each in named)
+    document = {"level": level.value, "uids": uids, "instances": instances}
+    settle(home, since, as_json, document)
+    show(document) if as_json else out.print(f"{views.counted(instances, 'instance')} restored")
     raise typer.Exit(INTERRUPTED if document["interrupted"] else 0)
 
 

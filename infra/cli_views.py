@@ -4,11 +4,13 @@ Bars and colours are for terminals; into a pipe or a file goes plain text.
 """
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
@@ -16,6 +18,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from infra.local.importing import Count, Imported
+    from pacs.archive.naming import Named
 
 MIB = 1 << 20
 HINTS = 5
@@ -53,6 +56,17 @@ def stopping() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def agreed(what: str, named: Sequence["Named"], *, asking: bool) -> bool:
+    """Whether somebody at the terminal says yes to deleting; no when nobody can be asked."""
+    if not asking or not sys.stdin.isatty():
+        return False
+    instances = counted(sum(each.instances for each in named), "instance")
+    whole = counted(len(named), what, {"study": "studies", "series": "series"}.get(what, ""))
+    with suppress(typer.Abort):
+        return typer.confirm(f"Delete {whole} with {instances}?", err=True)
+    return False
 
 
 def bar(console: Console, *columns: ProgressColumn) -> Progress:

@@ -67,8 +67,9 @@ def commands_text() -> str:
 def command_text(name: str, command: Any) -> str:
     arguments = [each for each in command.params if each.param_type_name == "argument"]
     options = [each for each in command.params if each.param_type_name == "option"]
-    usage = " ".join(["pacs", name, *(f"{each.metavar}…" for each in arguments), "[OPTIONS]"])
-    rows = [[f"`{each.metavar}…`", "", each.help] for each in arguments]
+    given = {each.metavar: f"{each.metavar}…" if each.nargs == -1 else each.metavar for each in arguments}
+    usage = " ".join(["pacs", name, *given.values(), "[OPTIONS]"])
+    rows = [[f"`{given[each.metavar]}`", "", each.help] for each in arguments]
     rows += [
         [f"`{' '.join([each.opts[0], each.metavar]).strip()}`", f"`{each.default}`" if each.default else "", each.help]
         for each in options

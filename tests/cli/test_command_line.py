@@ -20,6 +20,8 @@ OPTIONS = {
     "launch": {"--ttl", "--return-url", "--privacy", "--json"},
     "token": {"--studies", "--role", "--ttl", "--json"},
     "reindex": {"--study", "--json"},
+    "delete": {"--yes", "--json"},
+    "restore": {"--json"},
     "failures": {"--retry", "--json"},
 }
 UID = "1.2.826.0.1.3680043.8.498.1"

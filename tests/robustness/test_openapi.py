@@ -87,7 +87,8 @@ def test_no_described_request_breaks_a_route(clinic: Any, sample: Any) -> None:
     for name in ("CT_small.dcm", "examples_ybr_color.dcm"):
         clinic.add(sample(name))
     clinic.derive()
-    headers = clinic.bearer()
+    token = clinic.services.tokens.sign(clinic.scope, "session", ttl_s=24 * 3600)
+    headers = {"Authorization": f"Bearer {token}"}
     known = {**KNOWN, "organization": clinic.made.organization_id, "workitem": WORKITEM, "ae": "READER"}
     clinic.client.post(f"/dicomweb/workitems?{WORKITEM}", json=scheduled(CT), headers=headers)
 
