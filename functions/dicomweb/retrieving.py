@@ -9,10 +9,11 @@ import orjson
 from fastapi import APIRouter, Request, Response
 
 from pacs.archive.lookup import Level
-from pacs.archive.retrieve import retrieve_bulkdata, retrieve_metadata
+from pacs.archive.retrieve import retrieve_metadata
 from pacs.bootstrap import services
 from pacs.dicomweb.media import DICOM_JSON
-from pacs.entry.answers import carried, gzipped
+from pacs.entry.answers import gzipped
+from pacs.entry.bulkdata import bulkdata_answer
 from pacs.entry.http import CurrentScope
 from pacs.entry.levels import INSTANCE, READ, NamedInstance, at_every_level
 from pacs.entry.native import native_answer, wants_xml
@@ -53,5 +54,4 @@ def retrieve_thumbnail(request: Request, scope: Scope, level: Level) -> Response
 @router.api_route(INSTANCE + "/bulkdata/{path:path}", methods=[*READ])
 async def retrieve_bulk(request: Request, scope: CurrentScope, level: NamedInstance, path: str) -> Response:
     """The value behind a BulkDataURI."""
-    value = retrieve_bulkdata(services(), scope, level, path)
-    return carried(services(), request, value, "application/octet-stream")
+    return bulkdata_answer(services(), scope, request, level, path)

@@ -8,6 +8,7 @@ from pacs.bootstrap import services
 from pacs.dicom.attributes import Level
 from pacs.dicomweb.media import DICOM_JSON
 from pacs.dicomweb.query import parse_query
+from pacs.entry.answers import squeezed
 from pacs.entry.http import CurrentScope
 from pacs.entry.native import native_answer, wants_xml
 from pacs.people.scope import Scope
@@ -21,14 +22,14 @@ def answer(request: Request, scope: Scope, level: Level, **fixed: str) -> Respon
     query = parse_query(level, request.query_params.multi_items(), fixed)
     xml = wants_xml(request)
     page = search_page(services(), scope, query)
-    headers = {"Cache-Control": "private, no-cache"}
+    found = (
+        native_answer(services(), request, page.items)
+        if xml
+        else squeezed(services(), request, orjson.dumps(page.items), DICOM_JSON)
+    )
     if warnings := [*query.warnings, *([MORE] if page.more else [])]:
-        headers["Warning"] = ", ".join(f'299 bulut-pacs: "{warning}"' for warning in warnings)
-    if xml:
-        found = native_answer(services(), request, page.items)
-        found.headers.update(headers)
-        return found
-    return Response(orjson.dumps(page.items), headers=headers, media_type=DICOM_JSON)
+        found.headers["Warning"] = ", ".join(f'299 bulut-pacs: "{warning}"' for warning in warnings)
+    return found
 
 
 @router.get("/studies")

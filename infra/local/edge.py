@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from urllib.parse import parse_qs, unquote
 
 from infra.local.proxy_event import Answer, FileSpan, Headers, Request
+from pacs.dicomweb.media import takes_gzip
 from pacs.dicomweb.ranges import entity_tag, none_match
 from pacs.errors import BadRequest, NotFound, ObjectNotFound, RangeNotSatisfiable, Unauthenticated
 from pacs.people.permissions import may
@@ -158,7 +159,7 @@ def site_file(site: Path, request: Request) -> Answer:
         path = site / "index.html"
     asked = one_of_each(request.headers)
     squeezed = path.with_name(path.name + ".gz")
-    gzipped = "gzip" in asked.get("accept-encoding", "") and squeezed.is_file()
+    gzipped = takes_gzip(asked.get("accept-encoding")) and squeezed.is_file()
     file = squeezed if gzipped else path
     found = file.stat()
     etag = f'"{found.st_mtime_ns:x}-{found.st_size:x}"'

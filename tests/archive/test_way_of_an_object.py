@@ -11,12 +11,13 @@ import pytest
 from pydicom import dcmread
 from pydicom.uid import generate_uid
 
+from pacs.archive.bulkdata import open_bulkdata
 from pacs.archive.failures import list_failures
 from pacs.archive.frames import FrameReader, make_frame
 from pacs.archive.lookup import Level, find_instance
 from pacs.archive.reconciling import reconcile, reindex_originals
 from pacs.archive.rendering import thumbnail
-from pacs.archive.retrieve import retrieve_bulkdata, retrieve_instance, retrieve_metadata
+from pacs.archive.retrieve import retrieve_instance, retrieve_metadata
 from pacs.archive.search import search
 from pacs.dicom.attributes import Level as QueryLevel
 from pacs.dicomweb.query import parse_query
@@ -173,8 +174,12 @@ def test_bulk_data_is_the_value(archive: Any, sample: Sample) -> None:
     body = sample("CT_small.dcm")
     archive.store(body)
     archive.index()
-    value = retrieve_bulkdata(archive, archive.scope, level_of(body), "7FE00010")
-    assert value == dcmread(BytesIO(body)).PixelData
+    instance = find_instance(archive.database, archive.scope, level_of(body))
+    value = open_bulkdata(archive, instance, "7FE00010")
+    assert value and b"".join(value.pieces()) == dcmread(BytesIO(body)).PixelData
+    for path in ("7fe00010", " 7FE00010", "7FE00010\r\n", "00080005/x/00080005", "00189999"):
+        with pytest.raises(NotFound):
+            open_bulkdata(archive, instance, path)
 
 
 def test_search_knows_dotless_i_and_every_case(archive: Any, sample: Sample) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pacs.dicomweb.media import MediaRange, Offer, choose, parse_accept, parse_content_type
+from pacs.dicomweb.media import MediaRange, Offer, choose, parse_accept, parse_content_type, takes_gzip
 from pacs.errors import NotAcceptable, UnsupportedMediaType
 
 J2K = "1.2.840.10008.1.2.4.90"
@@ -125,3 +125,23 @@ def test_no_content_type(header: str | None) -> None:
     with pytest.raises(UnsupportedMediaType) as raised:
         parse_content_type(header)
     assert raised.value.field == "Content-Type"
+
+
+@pytest.mark.parametrize(
+    ("header", "taken"),
+    [
+        (None, False),
+        ("", False),
+        ("gzip", True),
+        ("GZIP", True),
+        ("x-gzip", True),
+        ("br, gzip;q=0.001", True),
+        ("gzip;q=0", False),
+        ("gzip; q=0.0, *", False),
+        ("*", True),
+        ("*;q=0", False),
+        ("identity, gzippy", False),
+    ],
+)
+def test_gzip_is_taken_when_it_is_named_and_weighs_something(header: str | None, taken: bool) -> None:
+    assert takes_gzip(header) is taken

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from pydicom import dcmread
-from pydicom.uid import UID
+from pydicom import Dataset, dcmread, dcmwrite
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import UID, ExplicitVRLittleEndian
 
 Sample = Callable[[str], bytes]
 CT = "/studies/1.3.6.1.4.1.5962.1.2.1.20040119072730.12322"
@@ -46,7 +47,7 @@ def test_every_answer_has_a_version_that_is_not_sent_twice(clinic: Any, ct: byte
 
 
 def test_what_comes_of_instances_tells_when_they_changed(clinic: Any, ct: bytes) -> None:
-    for path in (each for each in ANSWERS if "metadata" not in each and each != BULK):
+    for path in (each for each in ANSWERS if "metadata" not in each):
         modified = clinic.get(path).headers["last-modified"]
         assert clinic.get(path, **{"If-Modified-Since": modified}).status_code == 304, path
         since = {"If-Modified-Since": "Thu, 29 Feb 2024 12:30:15 GMT"}
@@ -137,11 +138,109 @@ def test_a_report_is_no_picture_of_its_study(clinic: Any, ct: bytes, sample: Sam
     assert clinic.get(f"{CT}/rendered").content == clinic.get(f"{CT_INSTANCE}/rendered").content
 
 
+def test_a_range_of_bulk_data_is_all_that_is_read(clinic: Any, sample: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = clinic.get(bulk_of(clinic.add(long_pixels(sample)))).content
+    stored = clinic.add(long_pixels(sample))
+    store = Asked(clinic.services.originals)
+    monkeypatch.setattr(type(clinic.services), "originals", property(lambda _: store))
+    part = clinic.get(bulk_of(stored), Range="bytes=500000-500009,-1")
+    assert part.status_code == 206
+    assert pixels[500_000:500_010] in part.content
+    header, *asked = [length for *_, length in store.reads]  # what follows the pixel data belongs to the header
+    assert (asked, header < 1 << 17) == ([10, 1], True)
+    store.reads.clear()
+    assert clinic.get(bulk_of(stored), **{"If-None-Match": part.headers["etag"]}).status_code == 304
+    assert len(store.reads) == 1
+
+
+def bulk_of(stored: Any) -> str:
+    return f"/studies/{stored.study}/series/{stored.series}/instances/{stored.sop_instance_uid}/bulkdata/7FE00010"
+
+
+def long_pixels(sample: Sample) -> bytes:
+    """CT_small with more pixels than are read with its header."""
+    dataset = dcmread(BytesIO(sample("CT_small.dcm")))
+    dataset.Rows, dataset.Columns = 1024, 512
+    dataset.PixelData = bytes(range(256)) * (1 << 12)
+    out = BytesIO()
+    dataset.save_as(out)
+    return out.getvalue()
+
+
+def test_bulk_data_comes_alone_or_as_a_part(clinic: Any, ct: bytes) -> None:
+    pixels = dcmread(BytesIO(ct)).PixelData
+    alone = clinic.get(BULK, Accept="*/*")
+    assert (alone.headers["content-type"], alone.content) == ("application/octet-stream", pixels)
+    part = clinic.get(BULK, Accept='multipart/related; type="application/octet-stream"')
+    assert part.headers["content-type"].startswith('multipart/related; type="application/octet-stream"; boundary=')
+    head, _, rest = part.content.partition(b"\r\n\r\n")
+    assert f"Content-Location: /dicomweb{BULK}".encode() in head
+    assert rest.startswith(pixels)
+
+
+def test_bulk_data_of_compressed_pixels_are_its_frames(clinic: Any, sample: Sample) -> None:
+    stored = clinic.add(sample("examples_jpeg2k.dcm"))
+    path = bulk_of(stored)
+    (document,) = clinic.get(path.partition("/bulkdata")[0] + "/metadata").json()
+    assert document["7FE00010"]["BulkDataURI"].endswith(path)
+    frame = clinic.get(path.replace("bulkdata/7FE00010", "frames/1"))
+    assert clinic.get(path).content == frame.content
+
+
+def test_bulk_data_of_a_document_come_under_its_type(clinic: Any) -> None:
+    dataset = Dataset()
+    dataset.SOPClassUID, dataset.SOPInstanceUID = UID("1.2.840.10008.5.1.4.1.1.104.1"), UID("1.2.3.4")
+    dataset.StudyInstanceUID, dataset.SeriesInstanceUID = UID("1.2"), UID("1.2.3")
+    dataset.MIMETypeOfEncapsulatedDocument, dataset.EncapsulatedDocument = "application/pdf", b"%PDF" * 30_000
+    out = BytesIO()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dcmwrite(out, dataset, enforce_file_format=True)
+    clinic.add(out.getvalue())
+    path = "/studies/1.2/series/1.2.3/instances/1.2.3.4/bulkdata/00420011"
+    for accept, kind in (("*/*", "application/octet-stream"), ("application/pdf", "application/pdf")):
+        answer = clinic.get(path, Accept=accept)
+        assert (answer.headers["content-type"], answer.content) == (kind, dataset.EncapsulatedDocument)
+
+
+def test_what_cannot_be_made_is_answered_with_what_can(clinic: Any, ct: bytes) -> None:
+    for path in (each for each in ANSWERS if "?" not in each):
+        refused = clinic.get(path, Accept="model/obj; transfer-syntax=1.2.3")
+        assert (refused.status_code, refused.json()["code"], refused.json()["field"]) == (
+            406,
+            "NOT_ACCEPTABLE",
+            "Accept",
+        )
+        kind = clinic.get(path, Accept="*/*").headers["content-type"].partition(";")[0]
+        assert refused.json()["message"].startswith("possible are: ")
+        assert kind in refused.json()["message"], path
+        assert clinic.get(path, Accept="*").content == clinic.get(path, Accept="*/*").content
+
+
+@pytest.mark.parametrize("path", ["/instances", f"{CT}/metadata"])
+def test_json_is_gzipped_for_those_who_take_it(clinic: Any, ct: bytes, path: str) -> None:
+    path += "?includefield=all" if path == "/instances" else ""
+    plain = clinic.get(path, **{"Accept-Encoding": "br, gzip;q=0, *"})
+    squeezed = clinic.get(path, **{"Accept-Encoding": "br;q=1.0, gzip;q=0.5"})
+    assert squeezed.headers["content-encoding"] == "gzip" and "content-encoding" not in plain.headers
+    assert squeezed.json() == plain.json()
+    assert int(squeezed.headers["content-length"]) < len(plain.content)
+    for each in (plain, squeezed):
+        assert each.headers["vary"].lower().split(", ")[0] == "accept-encoding"
+        assert each.headers["cache-control"] == "private, no-cache"
+    assert squeezed.headers["etag"] != plain.headers["etag"]
+
+
 class Asked:
     """A store that notes what it is asked."""
 
     def __init__(self, store: Any) -> None:
         self.store, self.calls = store, list[str]()
+        self.reads = list[tuple[str, int, int]]()
+
+    def read(self, key: str, offset: int, length: int) -> Any:
+        self.reads.append((key, offset, length))
+        return self.store.read(key, offset, length)
 
     def __getattr__(self, name: str) -> Any:
         self.calls.append(name)

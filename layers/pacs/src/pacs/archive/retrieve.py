@@ -1,6 +1,6 @@
-"""WADO: whole instances, metadata and bulk data of what a scope covers. Called by functions/dicomweb.
+"""WADO: whole instances, metadata of what a scope covers. Called by functions/dicomweb.
 
-Frames have a module of their own (`frames.py`). Source: PS3.18 §10.4.
+Frames have a module of their own (`frames.py`), bulk data another (`bulkdata.py`). Source: PS3.18 §10.4.
 """
 
 import gzip
@@ -12,13 +12,12 @@ from typing import Any
 from sqlalchemy import text
 
 from pacs.archive import keys
-from pacs.archive.frames import EXPLICIT_LITTLE_ENDIAN, INFLATED_LIMIT, FrameReader
-from pacs.archive.lookup import REVISION, Instance, Level, find_instance, find_instances, require_same_version
+from pacs.archive.frames import EXPLICIT_LITTLE_ENDIAN, FrameReader
+from pacs.archive.lookup import REVISION, Instance, Level, find_instances, require_same_version
 from pacs.archive.metadata import LEVEL, REST_S, SHOWS, join, read_parts, write_whole
 from pacs.archive.search import scope_conditions
 from pacs.archive.source import StoreSource
-from pacs.dicom.header import Header, inflate, read_header
-from pacs.dicom.json import little_endian
+from pacs.dicom.header import Header, read_header
 from pacs.dicom.part10 import decoded_pixels, encapsulated_pixels, native_pixels, write_part10
 from pacs.dicom.transcode import ENCODED, VIDEO, explicit_attributes
 from pacs.errors import NotAcceptable, NotFound, ObjectNotFound
@@ -156,21 +155,3 @@ def read_original_header(services: Services, instance: Instance) -> tuple[StoreS
     """The header of an original and where to read more of it."""
     source = StoreSource(services.originals, instance.object_key)
     return source, read_header(source)
-
-
-def retrieve_bulkdata(services: Services, scope: Scope, level: Level, path: str) -> bytes:
-    """The value that a BulkDataURI names: eight-digit tags, with item numbers between them. Raises NotFound.
-
-    Source: PS3.18 §10.4.1.1.5.
-    """
-    instance = find_instance(services.database, scope, level)
-    source, header = read_original_header(services, instance)
-    found = header.locate(path)
-    if found is None:
-        raise NotFound("the instance has no such bulk data", field="path")
-    if header.deflated:
-        inflated = inflate(services.originals.get(instance.object_key)[1], INFLATED_LIMIT)
-        value = inflated[found.offset : found.offset + found.length]
-    else:
-        value = source.read(found.offset, found.length)
-    return little_endian(value, found.vr, header)

@@ -99,6 +99,19 @@ def choose(ranges: Sequence[MediaRange], offers: Sequence[Offer]) -> Offer:
     return chosen
 
 
+def takes_gzip(accept_encoding: str | None) -> bool:
+    """Whether an Accept-Encoding header takes gzip: named itself, or else by `*`, and not with a weight of 0.
+
+    Source: RFC 9110 §12.5.3
+    """
+    weights: dict[str, float] = {}
+    for item in split((accept_encoding or "").lower(), ","):
+        coding, *parameters = split(item, ";")
+        given = [each.partition("=")[2] for each in parameters if each.partition("=")[0].strip() == "q"]
+        weights["gzip" if coding == "x-gzip" else coding] = quality_of(given[0]) if given else 1.0
+    return weights.get("gzip", weights.get("*", 0.0)) > 0
+
+
 def parse_content_type(header: str | None) -> ContentType:
     """The media type of a body and its parameters. Raises UnsupportedMediaType when there is none."""
     media_type, parameters = parse_item(header or "")

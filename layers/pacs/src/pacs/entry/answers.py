@@ -14,6 +14,7 @@ from pathlib import Path
 
 from fastapi import Request, Response
 
+from pacs.dicomweb.media import takes_gzip
 from pacs.dicomweb.multipart import Part, new_boundary, related, related_content_type
 from pacs.dicomweb.ranges import (
     byteranges,
@@ -33,6 +34,8 @@ from pacs.ports import ObjectStore, Services
 # A Lambda answers at most 6 MB, of which base64 takes a third.
 CARRIED_MAX_BYTES = 4_400_000
 REDIRECT_LIFE_S = 900
+WORTH_SQUEEZING_BYTES = 1400  # less is one packet either way
+SQUEEZING = 3  # level of gzip for what is asked once
 PRIVATE = {"Cache-Control": "private, no-cache"}
 
 
@@ -158,7 +161,7 @@ def whole(request: Request, body: bytes, status: int, headers: dict[str, str], c
 
 def gzipped(services: Services, request: Request, body: bytes, content_type: str) -> Response:
     """A gzip body for those who take it, the plain one for others."""
-    if "gzip" not in request.headers.get("accept-encoding", ""):
+    if not takes_gzip(request.headers.get("accept-encoding")):
         answer = carried(services, request, gzip.decompress(body), content_type)
         answer.headers["Vary"] = "Accept-Encoding"
         return answer
@@ -170,6 +173,15 @@ def gzipped(services: Services, request: Request, body: bytes, content_type: str
         key = exchanged(services.exchange, body, content_type, content_encoding="gzip")
         return redirect(services.exchange, key, content_type)
     return whole(request, body, 200, {**headers, "Content-Encoding": "gzip"}, content_type)
+
+
+def squeezed(services: Services, request: Request, body: bytes, content_type: str) -> Response:
+    """A plain body, gzipped for those who take that when it is worth it."""
+    if len(body) >= WORTH_SQUEEZING_BYTES and takes_gzip(request.headers.get("accept-encoding")):
+        return gzipped(services, request, gzip.compress(body, SQUEEZING, mtime=0), content_type)
+    answer = carried(services, request, body, content_type)
+    answer.headers["Vary"] = "Accept-Encoding"
+    return answer
 
 
 def exchanged(store: ObjectStore, body: bytes | Path, content_type: str, *, content_encoding: str = "") -> str:
@@ -196,6 +208,16 @@ def multipart(
     boundary = digest("boundary", version.etag, part_type)
     content_type = related_content_type(part_type, boundary)
     return gathered(services, request, related(parts, boundary=boundary), content_type, version)
+
+
+def placed(services: Services, pieces: Iterable[bytes], content_type: str) -> Response:
+    """A pointer at pieces that an API gateway would not carry, put where they lie for a short time."""
+    with tempfile.NamedTemporaryFile(prefix="answer-") as file:
+        for piece in pieces:
+            file.write(piece)
+        file.flush()
+        key = exchanged(services.exchange, Path(file.name), content_type)
+    return redirect(services.exchange, key, content_type)
 
 
 def gathered(
