@@ -7,7 +7,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from functions.catalogue import STORE_EVENTS, Function, Source
@@ -16,7 +17,7 @@ from pacs.errors import Unavailable
 
 WAIT_S = 2.0
 RETRY_S = 0.5
-RELEASE_MAX_S = 60
+RELEASE_MIN_S, RELEASE_MAX_S = 1, 60
 
 
 class Received(Protocol):
@@ -39,19 +40,28 @@ class Receiver(Protocol):
 
     def acknowledge(self, message_ids: Sequence[str]) -> None: ...
 
-    def release(self, message_ids: Sequence[str], delay_s: float = 0) -> None: ...
+    def release(self, message_ids: Sequence[str], delay_s: float = 0, *, counted: bool = True) -> None: ...
 
     def recover(self, queue: str) -> int: ...
 
 
 class Worker:
-    """Feeds one function from one queue."""
+    """Feeds one function from one queue. `now` counts seconds."""
 
-    def __init__(self, function: Function, source: Source, handler: Handler, queue: Receiver) -> None:
+    def __init__(
+        self,
+        function: Function,
+        source: Source,
+        handler: Handler,
+        queue: Receiver,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.function = function
         self.source = source
         self.handler = handler
         self.queue = queue
+        self.now = now
+        self.outage_began: float | None = None
         # Somebody waits for a new image to be found; what comes after may gather first.
         self.window_s = 0 if source.queue in STORE_EVENTS.values() else source.window_s
 
@@ -81,14 +91,33 @@ class Worker:
             stop.wait(self.window_s)
             messages += self.receive(missing, 0)
         if messages:
-            failed = self.call(messages)
-            done = [each.message_id for each in messages if each.message_id not in failed]
-            if done:
-                self.queue.acknowledge(done)
-            for each in messages:
-                if each.message_id in failed:
-                    self.queue.release([each.message_id], min(2 ** (each.receive_count - 1), RELEASE_MAX_S))
+            try:
+                self.settle(messages, self.call(messages))
+            except Unavailable as error:
+                self.wait_out(messages, error)
         return len(messages)
+
+    def settle(self, messages: Sequence[Received], failed: set[str]) -> None:
+        """Take what is done out of the queue; what failed comes again, later each time."""
+        self.outage_began = None
+        done = [each.message_id for each in messages if each.message_id not in failed]
+        if done:
+            self.queue.acknowledge(done)
+        for each in messages:
+            if each.message_id in failed:
+                self.queue.release([each.message_id], min(2 ** (each.receive_count - 1), RELEASE_MAX_S))
+
+    def wait_out(self, messages: Sequence[Received], error: Unavailable) -> None:
+        """Give back what a store or database that does not answer left undone, for as long again as it has not.
+
+        An outage is nobody's fault and takes one try at most, however long it lasts. What alone fails while all else
+        goes through takes one each time, and is given up in the end.
+        """
+        sys.stderr.write(f"{self.function.name} waits with {len(messages)} messages: {error.message}\n")
+        is_first = self.outage_began is None
+        self.outage_began = self.now() if self.outage_began is None else self.outage_began
+        delay_s = min(max(self.now() - self.outage_began, RELEASE_MIN_S), RELEASE_MAX_S)
+        self.queue.release([each.message_id for each in messages], delay_s, counted=is_first)
 
     def receive(self, limit: int, wait_s: float) -> list[Received]:
         found = self.queue.receive(
@@ -101,9 +130,11 @@ class Worker:
         return list(found)
 
     def call(self, messages: Sequence[Received]) -> set[str]:
-        """Call the handler; the ids of what failed. All of them when it raises."""
+        """Call the handler; the ids of what failed. All of them when it raises, unless that is Unavailable."""
         try:
             answer = self.handler(sqs_event(self.source.queue, messages), context_of(self.function))
+        except Unavailable:
+            raise
         except Exception as error:
             sys.stderr.write(f"{self.function.name} failed with {len(messages)} messages: {type(error).__name__}\n")
             return {each.message_id for each in messages}

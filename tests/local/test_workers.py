@@ -1,7 +1,7 @@
 """Queue workers on the real tables: batches, partial failures, dead letters; and the relay that fills the queue."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,10 @@ import pytest
 from functions.catalogue import Function, Source
 from infra.local.relay import relay
 from infra.local.workers import Worker
-from pacs.errors import Unavailable
+from pacs.errors import StoreUnavailable, Unavailable
 from pacs.local.events import StoreJournal
 from pacs.local.queue import QueueTables
+from pacs.ports import QueueDepth
 
 SOURCE = Source("index", batch_size=10, max_receives=1)
 FUNCTION = Function("indexer", "", sources=(SOURCE,), timeout_s=5)
@@ -77,6 +78,71 @@ def test_what_fails_too_often_becomes_a_dead_letter(queue: QueueTables) -> None:
     stop = threading.Event()
     while not queue.dead_letters("index"):
         worker.work_once(stop, 1.1)
+    assert [each.body for each in queue.dead_letters("index")] == ["bad"]
+
+
+class Outage:
+    """A function whose store is away until the clock says that it is back."""
+
+    def __init__(self, back_at: float) -> None:
+        self.back_at = back_at
+        self.now = 0.0
+        self.tries: list[float] = []
+        self.poisoned = ""
+
+    def __call__(self, event: Any, context: Any) -> dict[str, Any]:
+        self.tries.append(self.now)
+        bodies = [each["body"] for each in event["Records"]]
+        if self.now < self.back_at or self.poisoned in bodies:
+            raise StoreUnavailable("the store does not answer")
+        return {"batchItemFailures": []}
+
+
+class Hurried:
+    """The queue, whose delays pass on the clock of the outage at once."""
+
+    def __init__(self, queue: QueueTables, outage: Outage) -> None:
+        self.outage = outage
+        self.queue = queue
+        self.recover = queue.recover
+        self.acknowledge = queue.acknowledge
+        self.receive = queue.receive
+
+    def release(self, message_ids: Sequence[str], delay_s: float = 0, *, counted: bool = True) -> None:
+        self.outage.now += delay_s
+        self.queue.release(message_ids, 0, counted=counted)
+
+
+def test_an_outage_of_minutes_costs_one_try(queue: QueueTables, capsys: pytest.CaptureFixture[str]) -> None:
+    queue.send("index", ["a", "b"])
+    outage = Outage(back_at=120)
+    worker = Worker(FUNCTION, Source("index", 10), outage, Hurried(queue, outage), now=lambda: outage.now)
+    while worker.work_once(threading.Event(), 0):
+        pass
+    assert outage.tries == [0, 1, 2, 4, 8, 16, 32, 64, 124]
+    assert queue.depth("index") == QueueDepth(0, 0, 0, 0.0)
+    assert "indexer waits with 2 messages: the store does not answer" in capsys.readouterr().err
+
+
+def test_what_was_received_in_an_outage_has_its_tries_left(queue: QueueTables) -> None:
+    queue.send("index", ["a"])
+    outage = Outage(back_at=1000)
+    worker = Worker(FUNCTION, Source("index", 10), outage, Hurried(queue, outage), now=lambda: outage.now)
+    for _ in range(9):
+        worker.work_once(threading.Event(), 0)
+    (message,) = queue.receive("index", limit=1, visibility_s=1, wait_s=0, max_receives=5)
+    assert message.receive_count == 2
+
+
+def test_what_alone_is_never_available_is_given_up(queue: QueueTables) -> None:
+    outage = Outage(back_at=0)
+    outage.poisoned = "bad"
+    worker = Worker(FUNCTION, Source("index", 1), outage, Hurried(queue, outage), now=lambda: outage.now)
+    queue.send("index", ["bad"])
+    for number in range(9):
+        queue.send("index", [f"good {number}"])
+        worker.work_once(threading.Event(), 0)
+        worker.work_once(threading.Event(), 0)
     assert [each.body for each in queue.dead_letters("index")] == ["bad"]
 
 

@@ -73,7 +73,9 @@ ACKNOWLEDGE = "delete from machine.message where id = any(%(ids)s)"
 
 RELEASE = """
 with released as (
-    update machine.message set visible_at = now() + make_interval(secs => %(delay_s)s)
+    update machine.message set
+        visible_at = now() + make_interval(secs => %(delay_s)s),
+        receive_count = receive_count - (not %(counted)s)::integer
     where id = any(%(ids)s) and dead_at is null returning queue
 )
 select pg_notify('machine.' || queue, '') from (select distinct queue from released) as queues
@@ -189,9 +191,12 @@ class QueueTables:
         """The messages are done with; those that are gone already are no error."""
         self._rows(ACKNOWLEDGE, ids=list(map(int, message_ids)))
 
-    def release(self, message_ids: Sequence[str], delay_s: float = 0) -> None:
-        """Give messages back before their time, to be received again after `delay_s`."""
-        self._rows(RELEASE, ids=list(map(int, message_ids)), delay_s=delay_s)
+    def release(self, message_ids: Sequence[str], delay_s: float = 0, *, counted: bool = True) -> None:
+        """Give messages back before their time, to be received again after `delay_s`.
+
+        Not `counted`: as if they had not been received.
+        """
+        self._rows(RELEASE, ids=list(map(int, message_ids)), delay_s=delay_s, counted=counted)
 
     def recover(self, queue: str) -> int:
         """Give back at once what a consumer that was killed had received; returns how many.
