@@ -13,7 +13,7 @@ from pacs.dicom.header import Header, inflate, read_header
 from pacs.dicom.source import ByteSource, BytesSource
 from pacs.dicom.transcode import decode_frame, encode_frame, needs_transcoding, to_explicit_little_endian
 from pacs.dicomweb.multipart import wrap_single
-from pacs.errors import BadRequest, NotFound, ObjectNotFound
+from pacs.errors import BadRequest, BeingReplaced, NotFound, ObjectNotFound
 from pacs.people.scope import Scope
 from pacs.ports import Services
 
@@ -155,7 +155,10 @@ def wrapped(frame: Frame) -> tuple[bytes, str]:
 
 
 def make_frame(services: Services, instance: Instance, reader: FrameReader, frame_number: int) -> ReadyFrame:
-    """One frame ready to send: from the derived store, or made and written back."""
+    """One frame ready to send: from the derived store, or made and written back.
+
+    Raises NotFound, UndecodablePixels, BeingReplaced.
+    """
     key = instance.path.frame(frame_number)
     try:
         info, body = services.derived.get(key)
@@ -163,18 +166,25 @@ def make_frame(services: Services, instance: Instance, reader: FrameReader, fram
     except ObjectNotFound:
         body, content_type = wrapped(reader.sendable(frame_number))
     etag = services.derived.put(key, body, content_type=content_type)
-    # An instance replaced or deleted meanwhile must not leave a frame of it behind.
+    take_back_if_outdated(services, instance, key)
+    return ReadyFrame(body, content_type, etag)
+
+
+def take_back_if_outdated(services: Services, instance: Instance, key: str) -> None:
+    """Delete what was made of an instance when that was deleted or replaced meanwhile.
+
+    Asked after it is written: what the index loses later is taken away by whoever deletes or replaces it.
+    Raises NotFound, BeingReplaced.
+    """
     path = instance.path
+    level = Level(path.study, path.series, path.instance)
     try:
-        now = find_instance(
-            services.database, Scope(path.organization_id, "system"), Level(path.study, path.series, path.instance)
-        )
-    except NotFound:
+        now = find_instance(services.database, Scope(path.organization_id, "system"), level)
+        if now.sha256 != instance.sha256:
+            raise BeingReplaced("this instance was replaced in this moment: ask again")
+    except (NotFound, BeingReplaced):
         services.derived.delete(key)
         raise
-    if now.sha256 != instance.sha256:
-        services.derived.delete(key)
-    return ReadyFrame(body, content_type, etag)
 
 
 def parse_frame_list(text: str) -> list[int]:

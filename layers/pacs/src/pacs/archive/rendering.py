@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pacs.archive.frames import FrameReader
+from pacs.archive.frames import FrameReader, take_back_if_outdated
 from pacs.archive.lookup import Instance, Level, find_instances
 from pacs.archive.retrieve import read_original_header
 from pacs.dicom.json import little_endian
@@ -131,6 +131,7 @@ def make_thumbnail(services: Services, instance: Instance, reader: FrameReader) 
     look = Look(size=(THUMBNAIL_PX, THUMBNAIL_PX), quality=THUMBNAIL_QUALITY)
     picture = render_with(reader, middle(reader), look)
     services.derived.put(instance.path.thumbnail, picture, content_type="image/jpeg")
+    take_back_if_outdated(services, instance, instance.path.thumbnail)
     return picture
 
 
@@ -157,14 +158,19 @@ def retrieve_document(services: Services, instance: Instance) -> Document | None
 
 
 def stored_video(services: Services, instance: Instance) -> ObjectInfo | None:
-    """An instance's video stream in the derived store, made when it is not there; None: no video."""
+    """An instance's video stream in the derived store, made when it is not there; None: no video.
+
+    Raises NotFound, BeingReplaced.
+    """
     if instance.transfer_syntax_uid not in VIDEO:
         return None
     key = instance.path.video
     try:
         return services.derived.head(key)
     except ObjectNotFound:
-        stream = FrameReader(services, instance).stored(1)
+        stream = FrameReader(services, instance).sendable(1).body
         content_type = video_media_type(stream, instance.transfer_syntax_uid)
         services.derived.put(key, stream, content_type=content_type)
-    return services.derived.head(key)
+        made = services.derived.head(key)
+        take_back_if_outdated(services, instance, key)
+        return made
