@@ -126,6 +126,49 @@ def test_what_cannot_be_without_loss_is_refused(archive: Any, sample: Sample) ->
         assert dcmread(BytesIO(transcoded(archive, instance, EXPLICIT))).file_meta.TransferSyntaxUID == EXPLICIT
 
 
+@pytest.mark.parametrize(
+    "name", ["CT_small.dcm", "MR_small_bigendian.dcm", "MR_small_implicit.dcm", "MR_small_RLE.dcm"]
+)
+def test_what_stands_after_the_pixels_stays(archive: Any, sample: Sample, name: str) -> None:
+    """A digital signature and what a vendor put there; padding alone goes."""
+    before = dcmread(BytesIO(sample(name)))
+    before.private_block(0x7FE1, "ACME", create=True).add_new(1, "UN", bytes(range(256)) * 400)
+    signature = Dataset()
+    signature.MACIDNumber, signature.DigitalSignatureUID, signature.Signature = 1, "1.2.3.4", b"signed"
+    before.DigitalSignaturesSequence = [signature]
+    before.DataSetTrailingPadding = bytes(512)
+    out = BytesIO()
+    before.save_as(out)
+    instance = put(archive, out.getvalue())
+    for syntax in (EXPLICIT, DEFLATED, RLE):
+        if syntax != instance.transfer_syntax_uid:
+            after = dcmread(BytesIO(transcoded(archive, instance, syntax)))
+            assert others(after) == others(before)
+            assert after.DigitalSignaturesSequence[0].Signature == b"signed" and "DataSetTrailingPadding" not in after
+            np.testing.assert_array_equal(pixel_array(after), pixel_array(BytesIO(out.getvalue())))
+
+
+def test_what_stands_after_deflated_pixels_stays(archive: Any, sample: Sample) -> None:
+    before = dcmread(BytesIO(sample("image_dfl.dcm")))
+    before.DigitalSignaturesSequence = [Dataset()]
+    out = BytesIO()
+    before.save_as(out)
+    assert others(dcmread(BytesIO(transcoded(archive, put(archive, out.getvalue()), EXPLICIT)))) == others(before)
+
+
+@pytest.mark.parametrize(
+    "rubbish", [b"\0" * 300, b"\xff" * 7, b"\x08\0\x18\0UI\4\x001.2\0", b"\xfa\xff\xfa\xffSQ\0\0\xff\xff\0\0"]
+)
+def test_rubbish_after_the_pixels_is_left_behind(archive: Any, sample: Sample, rubbish: bytes) -> None:
+    for name in ("CT_small.dcm", "MR_small_RLE.dcm"):
+        before = dcmread(BytesIO(sample(name)))
+        before.pop(0xFFFCFFFC, None)
+        out = BytesIO()
+        before.save_as(out)
+        after = dcmread(BytesIO(transcoded(archive, put(archive, out.getvalue() + rubbish), EXPLICIT)))
+        assert others(after) == others(before)
+
+
 @pytest.mark.parametrize(("name", "syntax"), [("dcmdrle", RLE), ("dcmdjpls", JPEG_LS)])
 def test_a_peer_reads_what_is_written(archive: Any, sample: Sample, tmp_path: Path, name: str, syntax: str) -> None:
     """dcmtk decodes our RLE and JPEG-LS, and finds nothing to complain about."""

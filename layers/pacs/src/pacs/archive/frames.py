@@ -45,7 +45,7 @@ class FrameReader:
     def __init__(self, services: Services, instance: Instance, original: bytes | None = None) -> None:
         self._services = services
         self._instance = instance
-        self._table: FrameTable = instance.frame_table
+        self.table: FrameTable = instance.frame_table
         self._original = original
         self._inflated: bytes | None = None
         self._header: Header | None = None
@@ -53,7 +53,15 @@ class FrameReader:
 
     @property
     def number_of_frames(self) -> int:
-        return self._table.number_of_frames
+        return self.table.number_of_frames
+
+    @property
+    def size_bytes(self) -> int:
+        """Of what `read` reads."""
+        if self._instance.transfer_syntax_uid == DEFLATED:
+            self.read(0, 0)
+            return len(self._inflated or b"")
+        return self._instance.size_bytes
 
     @property
     def header(self) -> Header:
@@ -73,8 +81,8 @@ class FrameReader:
         if not 1 <= frame_number <= self.number_of_frames:
             raise NotFound("no such frame", field="frames")
         if self._kept is None or self._kept[0] != frame_number:
-            offset, length = self._table.range_of(frame_number)
-            self._kept = frame_number, self._table.frame_bytes(self.read(offset, length), frame_number)
+            offset, length = self.table.range_of(frame_number)
+            self._kept = frame_number, self.table.frame_bytes(self.read(offset, length), frame_number)
         return self._kept[1]
 
     def read(self, offset: int, length: int) -> bytes:
@@ -118,8 +126,8 @@ class FrameReader:
         bits = self.header.root.integer(BITS_ALLOCATED)
         if self._instance.transfer_syntax_uid != EXPLICIT_BIG_ENDIAN or vr != "OW" or bits != 8:
             return stored, vr
-        offset, length = self._table.range_of(frame_number)
-        before = (offset - self._table.offset) % 2
+        offset, length = self.table.range_of(frame_number)
+        before = (offset - self.table.offset) % 2
         pairs = bytearray(self.read(offset - before, before + length + (before + length) % 2))
         pairs += bytes(len(pairs) % 2)
         pairs[0::2], pairs[1::2] = pairs[1::2], pairs[0::2]

@@ -19,6 +19,7 @@ from pacs.archive.search import scope_conditions
 from pacs.archive.source import StoreSource
 from pacs.dicom.header import Header, read_header
 from pacs.dicom.part10 import decoded_pixels, encapsulated_pixels, native_pixels, write_part10
+from pacs.dicom.trailing import read_trailing
 from pacs.dicom.transcode import ENCODED, VIDEO, explicit_attributes
 from pacs.errors import NotAcceptable, NotFound, ObjectNotFound
 from pacs.people.scope import Scope
@@ -142,7 +143,8 @@ def transcode_instance(services: Services, instance: Instance, transfer_syntax_u
         pixels = decoded_pixels((reader.decoded(each).body for each in numbers), len(numbers), bits)
     else:
         pixels = native_pixels(header, reader.read, PIECE_BYTES)
-    return write_part10(header, reader.read, written_syntax(instance, transfer_syntax_uid), changes, pixels)
+    syntax, trailing = written_syntax(instance, transfer_syntax_uid), read_trailing(reader, header, reader.table)
+    return write_part10(header, reader.read, syntax, changes, pixels, trailing)
 
 
 def written_syntax(instance: Instance, transfer_syntax_uid: str) -> str:

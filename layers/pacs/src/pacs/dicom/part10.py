@@ -34,13 +34,18 @@ UNDEFINED = 0xFFFFFFFF
 
 
 def write_part10(
-    header: Header, read: Read, transfer_syntax_uid: str, changes: Mapping[str, str | int], pixels: Iterator[bytes]
+    header: Header,
+    read: Read,
+    transfer_syntax_uid: str,
+    changes: Mapping[str, str | int],
+    pixels: Iterator[bytes],
+    trailing: Item,
 ) -> Iterator[bytes]:
     """A file in another syntax, in pieces: the header with some attributes changed (by keyword), then `pixels`, which
-    is the whole element, or nothing.
+    is the whole element, or nothing, then what stood after them.
     """
     yield bytes(128) + b"DICM" + written_meta(header, transfer_syntax_uid)
-    pieces = written_dataset(header, read, changes, pixels)
+    pieces = written_dataset(header, read, changes, pixels, trailing)
     if transfer_syntax_uid != DEFLATED_EXPLICIT:
         yield from pieces
         return
@@ -68,7 +73,7 @@ def written_meta(header: Header, transfer_syntax_uid: str) -> bytes:
 
 
 def written_dataset(
-    header: Header, read: Read, changes: Mapping[str, str | int], pixels: Iterator[bytes]
+    header: Header, read: Read, changes: Mapping[str, str | int], pixels: Iterator[bytes], trailing: Item
 ) -> Iterator[bytes]:
     changed = {tag_for_keyword(keyword) or 0: change(keyword, value) for keyword, value in changes.items()}
     for tag in sorted({*header.root.elements, *changed}):
@@ -77,6 +82,8 @@ def written_dataset(
         elif tag not in OFFSET_TABLES:
             yield from written_element(header.root, tag, header.root.elements[tag], read)
     yield from pixels
+    for tag, element in sorted(trailing.elements.items()):
+        yield from written_element(trailing, tag, element, read)
 
 
 def change(keyword: str, value: str | int) -> bytes:
