@@ -33,10 +33,10 @@ def retrieve_instances(request: Request, scope: Scope, level: Level) -> Response
 def retrieve_instances_metadata(request: Request, scope: Scope, level: Level) -> Response:
     """DICOM JSON or XML of every instance."""
     xml = wants_xml(request)
-    body = retrieve_metadata(services(), scope, level)
+    body, modified = retrieve_metadata(services(), scope, level)
     if xml:
-        return native_answer(services(), request, orjson.loads(gzip.decompress(body)))
-    return gzipped(services(), request, body, DICOM_JSON)
+        return native_answer(services(), request, orjson.loads(gzip.decompress(body)), modified=modified)
+    return gzipped(services(), request, body, DICOM_JSON, modified=modified)
 
 
 @at_every_level(router, "/rendered")

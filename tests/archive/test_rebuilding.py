@@ -88,7 +88,7 @@ def test_a_series_that_keeps_instances_is_counted_again(archive: Any, sample: Sa
 
 
 def retrieve(archive: Any, path: InstancePath) -> bytes:
-    return gzip.decompress(retrieve_metadata(archive, archive.scope, Level(path.study, path.series)))
+    return gzip.decompress(retrieve_metadata(archive, archive.scope, Level(path.study, path.series))[0])
 
 
 def test_a_store_without_originals_is_taken_for_a_fault(archive: Any, sample: Sample) -> None:

@@ -80,7 +80,7 @@ def index_again(archive: Any) -> None:
 def test_a_deleted_study_is_nowhere_and_comes_back(archive: Any, bodies: list[bytes]) -> None:
     level = Level(level_of(bodies[0]).study)
     before = {name: found(archive, name) for name in LEVELS}
-    metadata = retrieve_metadata(archive, archive.scope, level)
+    metadata = retrieve_metadata(archive, archive.scope, level)[0]
     assert delete_instances(archive, archive.scope, level, source_ip="192.0.2.1") == 3
     assert [found(archive, name) for name in LEVELS] == [[], [], []]
     assert archive.keys() == [] and list(archive.derived.scan()) == []
@@ -91,7 +91,7 @@ def test_a_deleted_study_is_nowhere_and_comes_back(archive: Any, bodies: list[by
     assert undelete_instances(archive, replace(archive.scope, member_id="m"), level) == 3
     index_again(archive)
     assert {name: found(archive, name) for name in LEVELS} == before
-    assert retrieve_metadata(archive, archive.scope, level) == metadata
+    assert retrieve_metadata(archive, archive.scope, level)[0] == metadata
     assert audit(archive) == [("delete", None, 3, "", "admin", "192.0.2.1"), ("undelete", None, 3, "m", "admin", "")]
 
 
@@ -104,7 +104,9 @@ def test_what_is_left_of_a_series_is_counted_and_shown_without_the_deleted(archi
     assert delete(archive, level) == 1
     (study,) = found(archive, "study")
     assert (study["00201206"]["Value"], study["00201208"]["Value"]) == ([2], [2])
-    documents = json.loads(gzip.decompress(retrieve_metadata(archive, archive.scope, Level(level.study, level.series))))
+    documents = json.loads(
+        gzip.decompress(retrieve_metadata(archive, archive.scope, Level(level.study, level.series))[0])
+    )
     assert [each["00080018"]["Value"][0] for each in documents] == [level_of(bodies[1]).instance]
     assert str(level.instance) not in str([each.key for each in archive.derived.scan()])
     assert str(level_of(bodies[1]).instance) in str([each.key for each in archive.derived.scan()])

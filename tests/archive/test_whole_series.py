@@ -47,7 +47,7 @@ def arrive(archive: Any, body: bytes) -> InstancePath:
 
 def shown(archive: Any, path: InstancePath) -> list[int]:
     """The instance numbers in the metadata of a series."""
-    body = retrieve_metadata(archive, archive.scope, Level(path.study, path.series))
+    body = retrieve_metadata(archive, archive.scope, Level(path.study, path.series))[0]
     return [document["00200013"]["Value"][0] for document in json.loads(gzip.decompress(body))]
 
 

@@ -9,6 +9,7 @@ from PIL import Image
 from pydicom import Dataset, dcmread, dcmwrite
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
+from sqlalchemy import text
 
 Sample = Callable[[str], bytes]
 CT = "/studies/1.3.6.1.4.1.5962.1.2.1.20040119072730.12322"
@@ -47,13 +48,30 @@ def test_every_answer_has_a_version_that_is_not_sent_twice(clinic: Any, ct: byte
 
 
 def test_what_comes_of_instances_tells_when_they_changed(clinic: Any, ct: bytes) -> None:
-    for path in (each for each in ANSWERS if "metadata" not in each):
+    for path in ANSWERS:
         modified = clinic.get(path).headers["last-modified"]
         assert clinic.get(path, **{"If-Modified-Since": modified}).status_code == 304, path
         since = {"If-Modified-Since": "Thu, 29 Feb 2024 12:30:15 GMT"}
         assert clinic.get(path, **since).status_code == 200, path
         # A tag goes before a date.
         assert clinic.get(path, **{"If-Modified-Since": modified, "If-None-Match": '"x"'}).status_code == 200, path
+
+
+def test_metadata_of_what_is_left_are_newer(clinic: Any, ct: bytes) -> None:
+    dataset = dcmread(BytesIO(ct))
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = UID("1.2.3")
+    out = BytesIO()
+    dataset.save_as(out)
+    clinic.add(out.getvalue())
+    since, path = {"If-Modified-Since": "Tue, 01 Jan 2002 00:00:00 GMT"}, f"{CT_SERIES}/metadata"
+    clinic.services.database.fetch(text("update studies set updated_at = '2001-01-01Z'"))
+    clinic.services.database.fetch(text("update series set updated_at = '2001-01-01Z'"))
+    before = clinic.get(path).headers["last-modified"]
+    assert before.endswith("01 Jan 2001 00:00:00 GMT")
+    assert clinic.get(path, **since).status_code == 304
+    clinic.client.delete(f"/dicomweb{CT_SERIES}/instances/1.2.3", headers=clinic.bearer())
+    after = clinic.get(path, **since)
+    assert after.headers["last-modified"] != before and len(after.json()) == 1
 
 
 def test_a_replaced_instance_has_another_version(clinic: Any, ct: bytes) -> None:

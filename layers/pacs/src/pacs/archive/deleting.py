@@ -44,6 +44,9 @@ COUNT_AGAIN = text(
     f" 'sop_instance_uid', '')), clock_timestamp()) from series t where {OF_STUDY} having count(*) > 0"
 )
 
+# Metadata of what is left are newer than those who have them of before know.
+TOUCH_STUDY = text(f"update studies t set updated_at = clock_timestamp() where {OF_STUDY}")  # noqa: S608
+
 
 def delete_rows(database: Database, object_keys: Sequence[str]) -> None:
     """Delete the rows of these instances, and the series, studies and patients that have none left; count again."""
@@ -56,7 +59,7 @@ def delete_rows(database: Database, object_keys: Sequence[str]) -> None:
         for row in studies:
             patient_key = row["patient_key"]
             study = {name: row[name] for name in ("organization_id", "study_instance_uid")}
-            for statement in (DELETE_EMPTY_SERIES, DELETE_EMPTY_STUDY, COUNT_AGAIN):
+            for statement in (DELETE_EMPTY_SERIES, DELETE_EMPTY_STUDY, COUNT_AGAIN, TOUCH_STUDY):
                 transaction.fetch(statement, study)
             patient = {"organization_id": row["organization_id"], "patient_key": patient_key}
             transaction.fetch(DELETE_EMPTY_PATIENT, patient)

@@ -37,6 +37,7 @@ class SeriesState:
     series: str
     revision: str
     updated_at: datetime
+    last_modified: datetime  # of its study, too: what is deleted moves that
 
 
 def series_states(database: Database, scope: Scope, level: Level) -> list[SeriesState]:
@@ -48,7 +49,8 @@ def series_states(database: Database, scope: Scope, level: Level) -> list[Series
         parameters["series"] = level.series
     rows = database.fetch(
         text(
-            f"select e.organization_id, e.study_instance_uid, e.series_instance_uid, {REVISION}, e.updated_at"  # noqa: S608
+            f"select e.organization_id, e.study_instance_uid, e.series_instance_uid, {REVISION}, e.updated_at,"  # noqa: S608
+            " greatest(e.updated_at, s.updated_at) as last_modified"
             " from studies s join series e using (organization_id, study_instance_uid)"
             f" where {' and '.join(conditions)} order by e.series_number nulls last, e.series_instance_uid"
         ),
@@ -59,18 +61,21 @@ def series_states(database: Database, scope: Scope, level: Level) -> list[Series
     return [SeriesState(str(row["organization_id"]), *list(row.values())[1:]) for row in rows]
 
 
-def retrieve_metadata(services: Services, scope: Scope, level: Level) -> bytes:
-    """The DICOM JSON of every instance of a level, as one gzip JSON array. Raises NotFound.
+def retrieve_metadata(services: Services, scope: Scope, level: Level) -> tuple[bytes, datetime]:
+    """The DICOM JSON of every instance of a level, as one gzip JSON array, and when it changed last. Raises NotFound.
 
     Never older than what a search shows: a series that changed since its whole was made is answered from parts.
     """
     if level.instance is not None:
-        return gzip.compress(compose(services, find_instances(services.database, scope, level)), LEVEL, mtime=0)
-    wholes = [series_metadata(services, scope, state) for state in series_states(services.database, scope, level)]
+        instances = find_instances(services.database, scope, level)
+        return gzip.compress(compose(services, instances), LEVEL, mtime=0), instances[0].updated_at
+    states = series_states(services.database, scope, level)
+    last_modified = max(each.last_modified for each in states)
+    wholes = [series_metadata(services, scope, each) for each in states]
     if len(wholes) == 1:
-        return wholes[0]
+        return wholes[0], last_modified
     arrays = (gzip.decompress(each)[1:-1] for each in wholes)
-    return gzip.compress(join([each for each in arrays if each]), LEVEL, mtime=0)
+    return gzip.compress(join([each for each in arrays if each]), LEVEL, mtime=0), last_modified
 
 
 def series_metadata(services: Services, scope: Scope, state: SeriesState) -> bytes:

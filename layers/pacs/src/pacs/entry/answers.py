@@ -159,13 +159,15 @@ def whole(request: Request, body: bytes, status: int, headers: dict[str, str], c
     return Response(body, status, headers, content_type)
 
 
-def gzipped(services: Services, request: Request, body: bytes, content_type: str) -> Response:
+def gzipped(
+    services: Services, request: Request, body: bytes, content_type: str, *, modified: datetime | None = None
+) -> Response:
     """A gzip body for those who take it, the plain one for others."""
     if not takes_gzip(request.headers.get("accept-encoding")):
-        answer = carried(services, request, gzip.decompress(body), content_type)
+        answer = carried(services, request, gzip.decompress(body), content_type, modified=modified)
         answer.headers["Vary"] = "Accept-Encoding"
         return answer
-    version = Version(hashlib.blake2b(body, digest_size=16).hexdigest())
+    version = Version(hashlib.blake2b(body, digest_size=16).hexdigest(), modified)
     headers = {**version.headers(), "Vary": "Accept-Encoding"}
     if version.known_to(request):
         return Response(status_code=304, headers=headers)

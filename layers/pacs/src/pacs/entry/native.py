@@ -4,6 +4,7 @@ Source: PS3.18 §8.7.3.2, §8.7.4
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from fastapi import Request, Response
@@ -23,7 +24,13 @@ def wants_xml(request: Request) -> bool:
     return choose(accepted, OFFERS).multipart
 
 
-def native_answer(services: Services, request: Request, documents: Iterable[Mapping[str, Any]]) -> Response:
+def native_answer(
+    services: Services,
+    request: Request,
+    documents: Iterable[Mapping[str, Any]],
+    *,
+    modified: datetime | None = None,
+) -> Response:
     """Datasets as XML, one part each. A multipart body cannot have no part, so none at all is 204."""
     from pacs.dicomweb.native import to_native  # brings pydicom, which answers in JSON do without
 
@@ -31,4 +38,4 @@ def native_answer(services: Services, request: Request, documents: Iterable[Mapp
     if not bodies:
         return Response(status_code=204, headers=PRIVATE)
     parts = (Part(each, DICOM_XML) for each in bodies)
-    return multipart(services, request, parts, DICOM_XML, Version(digest(*bodies)))
+    return multipart(services, request, parts, DICOM_XML, Version(digest(*bodies), modified))
