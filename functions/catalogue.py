@@ -191,7 +191,17 @@ FUNCTIONS = (
         "Sign-in and who am I; the pages for people.",
         routes=(
             Route("POST", "/auth/token", public=True),
+            Route("POST", "/auth/session", public=True),
+            Route("POST", "/auth/session/refresh", public=True),
+            Route("POST", "/auth/logout", public=True),
             Route("GET", "/auth/me", "account.read"),
+            Route("GET", "/auth/sessions", "account.manage"),
+            Route("DELETE", "/auth/sessions", "account.manage"),
+            Route("DELETE", "/auth/sessions/{session}", "account.manage"),
+            Route("POST", "/auth/password", "account.manage"),
+            Route("POST", "/auth/totp", "account.enrol"),
+            Route("POST", "/auth/totp/confirm", "account.enrol"),
+            Route("POST", "/auth/totp/remove", "account.manage"),
         ),
         grants=(
             Grant("secret:signing", ("read",)),

@@ -21,6 +21,7 @@ PATH_PARAMETERS: Mapping[str, Json] = {
     "instance": UID,
     "workitem": UID,
     "organization": {"type": "string", "format": "uuid"},
+    "session": {"type": "string", "format": "uuid"},
     "frames": {"type": "string", "pattern": f"^{FRAME}(,{FRAME}){{0,15}}$"},
     "frame": {"type": "string", "pattern": f"^{FRAME}$"},
     "path": {"type": "string", "pattern": "^[0-9A-F]{8}(/[0-9]{1,4}/[0-9A-F]{8}){0,3}$"},

@@ -1,36 +1,9 @@
-"""Sign-in, and who am I."""
+"""Signing in and out, and one's own account."""
 
-from typing import Annotated, Any
+from fastapi import APIRouter
 
-from fastapi import APIRouter, Form
+from functions.portal import account, signing_in
 
-from pacs.bootstrap import services
-from pacs.entry.http import CurrentScope
-from pacs.people.accounts import sign_in
-
-router = APIRouter()
-
-
-@router.post("/auth/token")
-async def create_token(username: Annotated[str, Form()], password: Annotated[str, Form()]) -> dict[str, Any]:
-    """The OAuth2 password form (RFC 6749 §4.3): e-mail and password for a session's Bearer token."""
-    ttl_s = services().settings.session_ttl_s
-    scope = sign_in(services().database, username, password, services().clock.now())
-    return {
-        "access_token": services().tokens.sign(scope, "session", ttl_s=ttl_s),
-        "token_type": "bearer",
-        "expires_in": ttl_s,
-    }
-
-
-@router.get("/auth/me")
-async def read_me(scope: CurrentScope) -> dict[str, Any]:
-    """Who the token is of, and what it may see."""
-    return {
-        "member_id": scope.member_id,
-        "organization_id": scope.organization_id,
-        "role": scope.role,
-        "branches": scope.branches,
-        "studies": scope.studies,
-        "privacy": scope.privacy,
-    }
+router = APIRouter(prefix="/auth")
+router.include_router(signing_in.router)
+router.include_router(account.router)

@@ -16,7 +16,7 @@ ROUTES = [route for function in FUNCTIONS for route in function.routes]
 GUARDED = [route for route in ROUTES if not route.public]
 OTHER = Scope("00000000-0000-4000-8000-000000000000", "admin")
 # Answers that concern the caller alone and nobody's data.
-OWN = {"/auth/me"}
+OWN = "/auth/"
 STORES = ("/dicomweb/studies", "/dicomweb/studies/{study}", "/dicomweb/workitems")
 LISTS = ("/dicomweb/studies", "/dicomweb/series", "/dicomweb/instances", "/dicomweb/workitems")
 SUBSCRIBER = "READER"
@@ -38,6 +38,7 @@ def address(route: Route, clinic: Any, stored: Any) -> str:
         "organization": clinic.made.organization_id,
         "workitem": stored.sop_instance_uid,  # for want of a better one: it is scheduled under this UID
         "ae": SUBSCRIBER,
+        "session": OTHER.organization_id,
     }
     path = route.path
     for key, value in values.items():
@@ -82,8 +83,10 @@ def test_strangers_find_nothing(clinic: Any, sample: Callable[[str], bytes], rou
 
 def finds_nothing(clinic: Any, route: Route, stored: Any, stranger: Scope) -> None:
     answer = ask(clinic, route, stored, clinic.bearer(stranger))
-    if route.path in OWN:
+    if route.path == "/auth/me":
         assert answer.json()["organization_id"] == stranger.organization_id
+    elif route.path.startswith(OWN):
+        assert answer.status_code in (400, 404)  # this token is no member's
     elif route.method == "POST" and route.path in STORES:
         assert answer.status_code == 415  # storing goes into one's own organization; this body is no DICOM
     elif route.path in LISTS or route.path.endswith(("/series", "/instances")):
@@ -96,7 +99,9 @@ def finds_nothing(clinic: Any, route: Route, stored: Any, stranger: Scope) -> No
     assert stored.sop_instance_uid.encode() not in answer.content
 
 
-@pytest.mark.parametrize("route", [each for each in GUARDED if each.method == "GET"], ids=name)
+@pytest.mark.parametrize(
+    "route", [each for each in GUARDED if each.method == "GET" and not each.path.startswith(OWN)], ids=name
+)
 def test_somebody_of_the_branch_finds_it(clinic: Any, sample: Callable[[str], bytes], route: Route) -> None:
     stored = clinic.add(sample("CT_small.dcm"))
     clinic.derive()
@@ -137,4 +142,7 @@ def test_what_is_public_is_listed_here() -> None:
         "GET /ohif/config",
         "POST /ohif/session",
         "POST /auth/token",
+        "POST /auth/session",
+        "POST /auth/session/refresh",
+        "POST /auth/logout",
     }

@@ -16,6 +16,8 @@ HOLDERS = (*MEMBER_ROLES, "importer", "enrolling", "launch", "system")
 # Written down a second time, so that nobody is let in by a slip.
 EXPECTED = {
     "account.read": "admin centre technician radiologist accounting individual importer enrolling launch system",
+    "account.manage": "admin centre technician radiologist accounting individual importer",
+    "account.enrol": "admin centre technician radiologist accounting individual importer enrolling",
     "archive.search": "admin centre technician radiologist individual launch system",
     "archive.retrieve": "admin centre technician radiologist individual launch system",
     "archive.store": "admin centre technician radiologist individual importer launch system",
@@ -66,6 +68,8 @@ MEMBER = Member(
     importer_from=None,
     importer_until=None,
     password_hash="",
+    totp_secret=None,
+    totp_since=None,
     disabled_at=None,
     grants=(("home", "b2"), ("away", "c1"), ("home", "b1")),
 )
@@ -91,7 +95,12 @@ def test_without_a_grant_nothing_is_seen() -> None:
 def test_an_importer_uploads_inside_its_window_only() -> None:
     importer = replace(MEMBER, importer=True, importer_from=NOW, importer_until=NOW + timedelta(hours=1))
     scope = importer.scope_in("home")
-    assert scope and [each for each in ACTIONS if may(scope, each)] == ["account.read", "archive.store"]
+    assert scope and [each for each in ACTIONS if may(scope, each)] == [
+        "account.read",
+        "account.manage",
+        "account.enrol",
+        "archive.store",
+    ]
     inside = {minutes: importer.is_let_in(NOW + timedelta(minutes=minutes)) for minutes in (-1, 0, 59, 60)}
     assert inside == {-1: False, 0: True, 59: True, 60: False}
     assert not replace(importer, importer_until=None).is_let_in(NOW)

@@ -4,7 +4,8 @@ PacsError
 ├── BadRequest                 the caller's words are wrong; `field` names the one at fault
 │   └── PayloadTooLarge
 ├── Unauthenticated            no token, or one that does not verify
-│   └── TokenExpired           a token that was good once
+│   ├── TokenExpired           a token that was good once
+│   └── SecondFactorNeeded     a right password, and a code is needed besides
 ├── Forbidden                  a good token that may not do this
 ├── NotFound                   not there, or another tenant's
 │   └── ObjectNotFound         no such key in an object store
@@ -19,6 +20,7 @@ PacsError
 │   └── UnknownTransferSyntax  an announced transfer syntax that nothing can be kept in
 ├── UndecodablePixels          pixel data that no installed codec can decode
 ├── BeingReplaced              the store has newer bytes than the index; soon it will not
+├── TooManyRequests            asked or failed too often; `retry_after_s` says when to try again
 ├── NotConfigured              a provider or setting is missing
 └── Unavailable                a part that must answer does not; trying again may help
     ├── StoreUnavailable
@@ -47,6 +49,9 @@ class Unauthenticated(PacsError): ...
 
 
 class TokenExpired(Unauthenticated): ...
+
+
+class SecondFactorNeeded(Unauthenticated): ...
 
 
 class Forbidden(PacsError): ...
@@ -91,6 +96,12 @@ class UndecodablePixels(PacsError): ...
 class BeingReplaced(PacsError): ...
 
 
+class TooManyRequests(PacsError):
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 class NotConfigured(PacsError): ...
 
 
@@ -118,6 +129,7 @@ ANSWERS: dict[type[PacsError], Answer] = {
     PayloadTooLarge: Answer(413, "PAYLOAD_TOO_LARGE", 0xA700),
     Unauthenticated: Answer(401, "UNAUTHENTICATED", 0x0124),
     TokenExpired: Answer(401, "TOKEN_EXPIRED", 0x0124),
+    SecondFactorNeeded: Answer(401, "SECOND_FACTOR_NEEDED", 0x0124),
     Forbidden: Answer(403, "FORBIDDEN", 0x0124),
     NotFound: Answer(404, "NOT_FOUND", 0x0112),
     NotAcceptable: Answer(406, "NOT_ACCEPTABLE", 0x0122),
@@ -131,6 +143,7 @@ ANSWERS: dict[type[PacsError], Answer] = {
     UnknownTransferSyntax: Answer(409, "UNKNOWN_TRANSFER_SYNTAX", 0xC122),
     UndecodablePixels: Answer(422, "UNDECODABLE_PIXELS", 0xC000),
     BeingReplaced: Answer(503, "BEING_REPLACED", 0xA700),
+    TooManyRequests: Answer(429, "TOO_MANY_REQUESTS", 0xA700),
     NotConfigured: Answer(503, "NOT_CONFIGURED", 0x0110),
     Unavailable: Answer(503, "UNAVAILABLE", 0xA700),
     StoreUnavailable: Answer(503, "STORE_UNAVAILABLE", 0xA700),

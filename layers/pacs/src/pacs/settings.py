@@ -43,7 +43,11 @@ class Settings:
     queue_url_prefix: str = variable("", "AWS: URL prefix to which a queue's name is appended.")
     topic_arn_prefix: str = variable("", "AWS: ARN prefix to which a topic's name is appended.")
     launch_ttl_s: int = variable(8 * 3600, "Life of a launch token.", unit="s")
-    session_ttl_s: int = variable(12 * 3600, "Life of a session token.", unit="s")
+    session_ttl_s: int = variable(
+        900, "Life of an access token, and so of a right that was taken back; sessions renew it.", unit="s"
+    )
+    refresh_ttl_s: int = variable(12 * 3600, "A session that is not used for so long has ended.", unit="s")
+    admin_totp_required: bool = variable(False, "Administrators need a second factor, and set it up first.")
     prepare_frames_max: int = variable(
         64, "Instances with at most this many frames get them made on arrival.", unit="frames"
     )

@@ -112,6 +112,9 @@ organization_members = Table(
     Column("importer_from", DateTime(timezone=True)),
     Column("importer_until", DateTime(timezone=True)),
     Column("password_hash", Text, nullable=False),
+    Column("totp_secret", Text),  # a second factor counts when `totp_since` is set
+    Column("totp_since", DateTime(timezone=True)),
+    count("totp_counter", BigInteger),  # of the last code that was taken: none is taken twice
     Column("disabled_at", DateTime(timezone=True)),
     since_now("created_at"),
     Index("organization_members_email", func.lower(text("email")), unique=True),
@@ -126,6 +129,46 @@ organization_member_branches = Table(
     identifier("branch_id", ForeignKey("branches.id"), primary_key=True),
     moment("granted_at", server_default=text("clock_timestamp()")),
     Index("organization_member_branches_of", "branch_id"),
+)
+
+# The family of the refresh tokens that followed one another from a sign-in, and those tokens, as SHA-256.
+sessions = Table(
+    "sessions",
+    metadata,
+    identifier("id", primary_key=True),
+    identifier("member_id", ForeignKey("organization_members.id"), nullable=False),
+    identifier("organization_id", ForeignKey("organizations.id"), nullable=False),
+    Column("source_ip", Text, nullable=False),
+    Column("user_agent", Text, nullable=False),
+    moment("created_at"),
+    moment("used_at"),
+    moment("expires_at"),
+    Column("revoked_at", DateTime(timezone=True)),
+)
+
+refresh_tokens = Table(
+    "refresh_tokens",
+    metadata,
+    Column("token_hash", Text, primary_key=True),
+    identifier("session_id", ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False),
+    Column("used_at", DateTime(timezone=True)),
+)
+
+# How often an account or an address has failed to sign in, and how often a subject asked.
+sign_in_attempts = Table(
+    "sign_in_attempts",
+    metadata,
+    Column("subject", Text, primary_key=True),
+    Column("failures", Integer, nullable=False),
+    moment("last_at"),
+    moment("blocked_until"),
+)
+
+rate_limits = Table(
+    "rate_limits",
+    metadata,
+    Column("subject", Text, primary_key=True),
+    moment("full_until"),
 )
 
 patients = Table(

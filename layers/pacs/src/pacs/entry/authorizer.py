@@ -12,6 +12,7 @@ from pacs.people.scope import Scope
 BEARER = "bearer "
 SESSION_COOKIE = "pacs_session"
 LAUNCH_COOKIE = "pacs_launch_"
+SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 def scope_of(headers: Mapping[str, str], study: str = "") -> Scope:
@@ -22,12 +23,16 @@ def scope_of(headers: Mapping[str, str], study: str = "") -> Scope:
     Raises Unauthenticated.
     """
     lower = {name.lower(): value for name, value in headers.items()}
-    bearer = lower.get("x-pacs-authorization") or lower.get("authorization") or ""
-    if bearer:
+    if bearer := bearer_of(lower):
         if not bearer.lower().startswith(BEARER):
             raise Unauthenticated("the Authorization header must be a Bearer token")
         return services().tokens.verify(bearer[len(BEARER) :].strip(), "session", "launch")
     return scope_of_cookies(lower.get("cookie", ""), study)
+
+
+def bearer_of(headers: Mapping[str, str]) -> str:
+    """The header that carries a token; ours wins, for a viewer cannot set the other."""
+    return headers.get("x-pacs-authorization") or headers.get("authorization") or ""
 
 
 def scope_of_cookies(header: str, study: str) -> Scope:
@@ -53,16 +58,28 @@ def scope_of_cookies(header: str, study: str) -> Scope:
     return sorted(naming, key=lambda scope: not scope.privacy)[0]
 
 
+def is_our_page(method: str, headers: Mapping[str, str], scope: Scope) -> bool:
+    """Whether a call comes from a page that knows its session's CSRF token, as far as that matters.
+
+    Browsers send a session's cookie whoever makes the call; a launch's only from our own pages, for it is strict.
+    """
+    if method in SAFE or scope.role == "launch" or bearer_of(headers):
+        return True
+    return services().tokens.is_csrf(scope.session_id, headers.get("x-csrf-token", ""))
+
+
 def authorize(event: Mapping[str, Any], action: str) -> dict[str, Any]:
     """The answer of a REQUEST authorizer: a policy for this one call, and its scope as context.
 
-    The call passes when the scope may do the action; else the policy denies it, which API Gateway tells with 403. It
-    answers 401 when the handler raises the text "Unauthorized".
+    The call passes when the scope may do the action and, where a session's cookie spoke for it, a page of ours has
+    made it; else the policy denies it, which API Gateway tells with 403. It answers 401 when the handler raises the
+    text "Unauthorized".
     Source: API Gateway Developer Guide, "Output from an API Gateway Lambda authorizer".
     """
     study = (event.get("pathParameters") or {}).get("study", "")
-    scope = scope_of(event.get("headers") or {}, study)
-    effect = "Allow" if may(scope, action) else "Deny"
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    scope = scope_of(headers, study)
+    effect = "Allow" if may(scope, action) and is_our_page(event["httpMethod"], headers, scope) else "Deny"
     return {
         "principalId": scope.member_id or scope.role,
         "policyDocument": {

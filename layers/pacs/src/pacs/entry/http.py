@@ -12,8 +12,9 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as ASGIScope
 
+from pacs.bootstrap import settings
 from pacs.entry.observability import logger
-from pacs.errors import UNKNOWN, PacsError, Unauthenticated, answer_for
+from pacs.errors import UNKNOWN, PacsError, TooManyRequests, Unauthenticated, answer_for
 from pacs.people.scope import Scope
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
@@ -54,6 +55,14 @@ def request_id(request: Request) -> str:
     return str((event.get("requestContext") or {}).get("requestId", ""))
 
 
+def client_address(request: Request) -> str:
+    """Where a call comes from. In the cloud CloudFront stands between, and says whom it saw before itself."""
+    seen = [each.strip() for each in request.headers.get("x-forwarded-for", "").split(",")]
+    if settings().platform == "aws" and len(seen) > 1:
+        return seen[-2]
+    return request.client.host if request.client else ""
+
+
 def error_body(code: str, message: str, request_id: str, field: str | None = None) -> bytes:
     body = {"code": code, "message": message, "requestId": request_id}
     if field:
@@ -77,6 +86,8 @@ async def tell_error(request: Request, error: Exception) -> Response:
     else:
         status, code, message = UNKNOWN.http_status, UNKNOWN.code, "something went wrong on our side"
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    if isinstance(error, TooManyRequests):
+        headers["Retry-After"] = str(error.retry_after_s)
     return Response(
         error_body(code, message, request_id(request), field), status, headers, media_type="application/json"
     )

@@ -1,17 +1,11 @@
-"""The first organization with its administrator, and the sign-in by password.
-
-Called by functions/migrate (the first of each) and functions/portal (sign-in).
-"""
+"""The first organization with its branch and its administrator. Called by functions/migrate and the start."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy import text
 
-from pacs.errors import Unauthenticated
-from pacs.people.membership import find_by_email
 from pacs.people.organizations import NewMember, add_branch, add_member, add_organization
-from pacs.people.passwords import generated, matches
+from pacs.people.passwords import generated
 from pacs.people.scope import Scope
 from pacs.ports import Database
 
@@ -50,16 +44,3 @@ def first_administrator(database: Database, *, email: str, organization_name: st
         member = NewMember(email, generated(), "admin", manager=True)
         add_member(statements, scope, member)
     return FirstAdministrator(organization_id, branch.id, email, member.password)
-
-
-def sign_in(database: Database, email: str, password: str, now: datetime) -> Scope:
-    """The scope of the member with this e-mail and password.
-
-    Raises Unauthenticated, in the same words and the same time whether the e-mail or the password is wrong.
-    """
-    member = find_by_email(database, email)
-    right = matches(member.password_hash if member else None, password)
-    scope = member.scope_in(member.organization_id) if member and right and member.is_let_in(now) else None
-    if scope is None:
-        raise Unauthenticated("wrong e-mail or password")
-    return scope

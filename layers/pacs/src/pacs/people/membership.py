@@ -20,7 +20,8 @@ READERS: tuple[MemberRole, ...] = ("radiologist", "individual")
 
 FIND = (
     "select cast(m.id as text) as id, cast(m.organization_id as text) as organization_id, m.email, m.name, m.role,"
-    " m.manager, m.importer, m.importer_from, m.importer_until, m.password_hash, m.disabled_at,"
+    " m.manager, m.importer, m.importer_from, m.importer_until, m.password_hash, m.totp_secret,"
+    " m.totp_since, m.disabled_at,"
     " coalesce((select jsonb_agg(jsonb_build_array(b.organization_id, b.id) order by g.granted_at, b.code)"
     " from organization_member_branches g join branches b on b.id = g.branch_id where g.member_id = m.id), '[]')"
     " as grants from organization_members m where "
@@ -43,6 +44,8 @@ class Member:
     importer_from: datetime | None
     importer_until: datetime | None
     password_hash: str
+    totp_secret: str | None
+    totp_since: datetime | None
     disabled_at: datetime | None
     grants: tuple[tuple[str, str], ...]
 
@@ -78,6 +81,26 @@ class Member:
             member_id=self.id,
             manager=home and self.manager and not self.importer,
         )
+
+
+NAMED = text(
+    "select cast(o.id as text) as organization_id, o.name as organization, cast(b.id as text) as branch_id, b.code,"
+    " b.name from organizations o left join branches b on b.organization_id = o.id"
+    " where o.id = any(cast(:organizations as uuid[])) order by o.created_at, b.created_at, b.code"
+)
+
+
+def describe_organizations(statements: Statements, member: Member) -> list[dict[str, Any]]:
+    """Where a member may work, its own organization first, each with the branches that it sees there."""
+    made: dict[str, dict[str, Any]] = {}
+    rows = statements.fetch(NAMED, {"organizations": member.organizations})
+    for row in sorted(rows, key=lambda row: row["organization_id"] != member.organization_id):
+        named = {"id": row["organization_id"], "name": row["organization"], "branches": []}
+        organization = made.setdefault(row["organization_id"], named)
+        scope = member.scope_in(row["organization_id"])
+        if scope and row["branch_id"] and (scope.branches is None or row["branch_id"] in scope.branches):
+            organization["branches"].append({"id": row["branch_id"], "code": row["code"], "name": row["name"]})
+    return list(made.values())
 
 
 def find_by_email(statements: Statements, email: str) -> Member | None:

@@ -16,6 +16,7 @@ from sqlalchemy import text
 from pacs.errors import BadRequest, NotFound
 from pacs.people.passwords import hashed
 from pacs.people.scope import MEMBER_ROLES, MemberRole, Scope
+from pacs.people.sessions import revoke_sessions
 from pacs.ports import Rows, Statements
 
 # `RAIPACS_` and a code are an AE title, which has 16 characters.
@@ -160,12 +161,13 @@ def list_members(statements: Statements, scope: Scope) -> list[Mapping[str, Any]
 
 
 def disable_member(statements: Statements, scope: Scope, email: str, now: datetime) -> str:
-    """Let a member in no more; returns its identifier. Done already: no error. Raises NotFound."""
+    """Let a member in no more, and end its sessions; returns its identifier. Safe to repeat. Raises NotFound."""
     rows = statements.fetch(
         DISABLE, {"organization_id": scope.organization_id, "email": email.strip().lower(), "now": now}
     )
     if not rows:
         raise NotFound("the organization has no such member", field="email")
+    revoke_sessions(statements, rows[0]["id"], now)
     return str(rows[0]["id"])
 
 

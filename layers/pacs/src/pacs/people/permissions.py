@@ -10,6 +10,8 @@ from pacs.people.scope import Role, Scope
 
 Action = Literal[
     "account.read",
+    "account.manage",
+    "account.enrol",
     "archive.search",
     "archive.retrieve",
     "archive.store",
@@ -25,6 +27,8 @@ ACTIONS: tuple[Action, ...] = get_args(Action)
 CLINICAL: tuple[Holder, ...] = ("admin", "centre", "technician", "radiologist", "individual")
 ALLOWED: dict[Action, tuple[Holder, ...]] = {
     "account.read": (*CLINICAL, "accounting", "importer", "enrolling", "launch", "system"),
+    "account.manage": (*CLINICAL, "accounting", "importer"),
+    "account.enrol": (*CLINICAL, "accounting", "importer", "enrolling"),
     "archive.search": (*CLINICAL, "launch", "system"),
     "archive.retrieve": (*CLINICAL, "launch", "system"),
     "archive.store": (*CLINICAL, "importer", "launch", "system"),

@@ -25,6 +25,7 @@ class Scope:
     privacy: bool = False
     member_id: str = ""
     manager: bool = False
+    session_id: str = ""
 
     def to_json(self) -> str:
         return json.dumps(self.__dict__, separators=(",", ":"))

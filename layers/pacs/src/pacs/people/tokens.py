@@ -1,5 +1,7 @@
 """Signed tokens: who made a call, for which organization and studies, until when. Used by entry, launch and the CLI."""
 
+import hashlib
+import hmac
 import uuid
 from collections.abc import Mapping
 from datetime import timedelta
@@ -38,6 +40,7 @@ class Tokens:
             "studies": scope.studies,
             "privacy": scope.privacy,
             "manager": scope.manager,
+            "sid": scope.session_id,
         }
         return jwt.encode(claims, key.secret, algorithm=ALGORITHM, headers={"kid": key.kid})
 
@@ -73,6 +76,19 @@ class Tokens:
             raise TokenExpired("the token has expired")
         return cast(Mapping[str, Any], claims)
 
+    def csrf(self, session_id: str) -> str:
+        """What a page of ours must say in a header when a cookie speaks for its session."""
+        return csrf_token(self._secrets.signing_keys("session")[0].secret, session_id)
+
+    def is_csrf(self, session_id: str, told: str) -> bool:
+        """Whether a page of this very session says it; one made with a key that still verifies counts, too."""
+        keys = self._secrets.signing_keys("session")
+        return any(hmac.compare_digest(csrf_token(each.secret, session_id), told) for each in keys)
+
+
+def csrf_token(secret: bytes, session_id: str) -> str:
+    return hmac.new(secret, b"csrf " + session_id.encode(), hashlib.sha256).hexdigest()
+
 
 def scope_of_claims(claims: Mapping[str, Any]) -> Scope:
     """The scope that verified claims name."""
@@ -85,4 +101,5 @@ def scope_of_claims(claims: Mapping[str, Any]) -> Scope:
         privacy=bool(claims.get("privacy")),
         member_id=claims.get("sub") or "",
         manager=bool(claims.get("manager")),
+        session_id=claims.get("sid") or "",
     )

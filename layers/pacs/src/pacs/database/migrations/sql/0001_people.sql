@@ -37,6 +37,9 @@ create table organization_members (
   importer_from timestamptz,
   importer_until timestamptz,
   password_hash text not null,
+  totp_secret text,
+  totp_since timestamptz,
+  totp_counter bigint not null default 0,
   disabled_at timestamptz,
   created_at timestamptz not null default now()
 );
@@ -53,3 +56,38 @@ create table organization_member_branches (
 );
 
 create index organization_member_branches_of on organization_member_branches (branch_id);
+
+-- A session is the family of the refresh tokens that followed one another from a sign-in.
+create table sessions (
+  id uuid primary key,
+  member_id uuid not null references organization_members (id),
+  organization_id uuid not null references organizations (id),
+  source_ip text not null,
+  user_agent text not null,
+  created_at timestamptz not null,
+  used_at timestamptz not null,
+  expires_at timestamptz not null,
+  revoked_at timestamptz
+);
+
+create index sessions_of on sessions (member_id);
+
+create table refresh_tokens (
+  token_hash text primary key,
+  session_id uuid not null references sessions (id) on delete cascade,
+  used_at timestamptz
+);
+
+create index refresh_tokens_of on refresh_tokens (session_id);
+
+create table sign_in_attempts (
+  subject text primary key,
+  failures integer not null,
+  last_at timestamptz not null,
+  blocked_until timestamptz not null
+);
+
+create table rate_limits (
+  subject text primary key,
+  full_until timestamptz not null
+);
