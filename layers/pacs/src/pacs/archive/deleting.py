@@ -46,6 +46,8 @@ COUNT_AGAIN = text(
 
 # Metadata of what is left are newer than those who have them of before know.
 TOUCH_STUDY = text(f"update studies t set updated_at = clock_timestamp() where {OF_STUDY}")  # noqa: S608
+# What is done in a study out of which instances were taken.
+AFTERWARDS = (DELETE_EMPTY_SERIES, DELETE_EMPTY_STUDY, COUNT_AGAIN, TOUCH_STUDY)
 
 
 def delete_rows(database: Database, object_keys: Sequence[str]) -> None:
@@ -59,7 +61,7 @@ def delete_rows(database: Database, object_keys: Sequence[str]) -> None:
         for row in studies:
             patient_key = row["patient_key"]
             study = {name: row[name] for name in ("organization_id", "study_instance_uid")}
-            for statement in (DELETE_EMPTY_SERIES, DELETE_EMPTY_STUDY, COUNT_AGAIN, TOUCH_STUDY):
+            for statement in AFTERWARDS:
                 transaction.fetch(statement, study)
             patient = {"organization_id": row["organization_id"], "patient_key": patient_key}
             transaction.fetch(DELETE_EMPTY_PATIENT, patient)

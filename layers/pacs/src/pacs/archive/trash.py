@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 from sqlalchemy import text
 
-from pacs.archive.deleting import COUNT_AGAIN, DELETE_EMPTY_PATIENT, DELETE_EMPTY_SERIES, DELETE_EMPTY_STUDY
+from pacs.archive.deleting import AFTERWARDS, DELETE_EMPTY_PATIENT
 from pacs.archive.failures import Stage, clear_failures
 from pacs.archive.keys import InstancePath, derived_prefixes, metadata_parts, series_metadata
 from pacs.archive.lookup import Level, find_instances
@@ -91,7 +91,7 @@ def move_rows(
     }
     conditions = " and ".join([OF_STUDY, *below_study(level, parameters)])
     moved = transaction.fetch(text(MOVE.format(conditions=conditions)), parameters)
-    for statement in (DELETE_EMPTY_SERIES, DELETE_EMPTY_STUDY, COUNT_AGAIN):
+    for statement in AFTERWARDS:
         transaction.fetch(statement, study)
     touched = sorted({row["series_instance_uid"] for row in moved})
     left = transaction.fetch(REVISE, {**study, "series_instance_uids": touched})
