@@ -77,6 +77,7 @@ TOPICS = (Topic("instance-indexed", subscribers=("derive",)),)
 STUDY = "/dicomweb/studies/{study}"
 SERIES = STUDY + "/series/{series}"
 INSTANCE = SERIES + "/instances/{instance}"
+NON_PATIENT = "/dicomweb/{category}"  # hanging-protocols, color-palettes, …
 WORKITEM = "/dicomweb/workitems/{workitem}"
 
 READ_ARCHIVE = (
@@ -108,7 +109,7 @@ FUNCTIONS = (
     ),
     Function(
         "dicomweb",
-        "QIDO-RS, WADO-RS and STOW-RS.",
+        "QIDO-RS, WADO-RS and STOW-RS; what belongs to no patient, too.",
         routes=(
             Route("GET", "/dicomweb/studies", "archive.search"),
             Route("POST", "/dicomweb/studies", "archive.store", streamed=True),
@@ -135,6 +136,9 @@ FUNCTIONS = (
             *delete_routes(STUDY),
             *delete_routes(SERIES),
             *delete_routes(INSTANCE),
+            Route("GET", NON_PATIENT, "archive.search"),
+            *retrieve_routes(NON_PATIENT + "/{instance}"),
+            *retrieve_routes(NON_PATIENT + "/{instance}/bulkdata/{path+}"),
         ),
         # Bringing back a deleted instance ends with its being indexed.
         grants=(*READ_ARCHIVE, Grant("store:originals", ("write", "delete")), Grant("queue:index", ("send",))),

@@ -14,6 +14,7 @@ from functions.catalogue import FUNCTIONS
 from gateway_scp.contexts import NEWER, SERVICES, TRANSFER_SYNTAXES, is_storage
 from infra.documents import table
 from pacs.dicom.attributes import ATTRIBUTES, Attribute
+from pacs.dicom.non_patient import CATEGORIES
 from pacs.dicom.transcode import VIDEO_TYPES
 from pacs.entry.stow import STORED_TYPES
 from pacs.entry.wado import IMAGES, WRITTEN
@@ -49,6 +50,12 @@ def services_table() -> str:
 def storage_table() -> str:
     """Every known SOP class that is stored. Private and newer ones are, too."""
     return uid_table([uid for uid, row in UID_dictionary.items() if row[1] == "SOP Class" and is_storage(uid)])
+
+
+def non_patient_table() -> str:
+    """The names of the kinds of instances that belong to no patient, with their SOP classes."""
+    rows = [[f"`{name}`", "<br>".join(map(name_of, sorted(uids)))] for name, uids in CATEGORIES.items()]
+    return table(("Category", "SOP classes"), rows)
 
 
 def transfer_syntaxes_table() -> str:

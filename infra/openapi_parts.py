@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pacs.dicom.attributes import ATTRIBUTES, Level
+from pacs.dicom.non_patient import CATEGORIES
 from pacs.worklist.keys import KEYS
 
 Json = dict[str, Any]
@@ -20,6 +21,7 @@ PATH_PARAMETERS: Mapping[str, Json] = {
     "series": UID,
     "instance": UID,
     "workitem": UID,
+    "category": {"enum": list(CATEGORIES)},
     "organization": {"type": "string", "format": "uuid"},
     "session": {"type": "string", "format": "uuid"},
     "frames": {"type": "string", "pattern": f"^{FRAME}(,{FRAME}){{0,15}}$"},
@@ -119,13 +121,13 @@ def search_keys(level: Level) -> Json:
     return {each.path if each.sequence else each.keyword: VALUES.get(each.matching, TEXT) for each in found}
 
 
-def search(level: Level) -> Words:
+def search(keys: Json) -> Words:
     controls = {
         **dict.fromkeys(("limit", "offset"), WHOLE),
         **dict.fromkeys(("fuzzymatching", "emptyvaluematching", "multiplevaluematching"), SWITCH),
         **{"includefield": FIELDS, "orderby": TEXT, "accept": TEXT},
     }
-    return Words({**search_keys(level), **controls}, {200: {DICOM_JSON: DATASETS, MULTIPART: BYTES}, 204: {}})
+    return Words({**keys, **controls}, {200: {DICOM_JSON: DATASETS, MULTIPART: BYTES}, 204: {}})
 
 
 LOOK: Json = {
@@ -166,16 +168,22 @@ WORKITEM = {DICOM_JSON: DATASET}
 STUDIES, SERIES = "/dicomweb/studies", "/dicomweb/studies/{study}/series"
 INSTANCES = SERIES + "/{series}/instances"
 FRAMES = INSTANCES + "/{instance}/frames/{frames}"
+NON_PATIENT = "/dicomweb/{category}"
+NON_PATIENT_KEYS: Json = {  # of the keys there are, those that the information models demand
+    **{"SOPInstanceUID": VALUES["uid"], "SOPClassUID": VALUES["uid"], "NumberOfPriorsReferenced": WHOLE},
+    **dict.fromkeys(("HangingProtocolName", "HangingProtocolLevel", "ContentLabel", "Manufacturer"), TEXT),
+    **dict.fromkeys(("HangingProtocolDefinitionSequence.Modality", "ImplantName", "ImplantPartNumber"), TEXT),
+}
 WORKITEMS = "/dicomweb/workitems"
 ONE_WORKITEM = WORKITEMS + "/{workitem}"
 
 WORDS: Mapping[tuple[str, str], Words] = {
-    ("GET", STUDIES): search("study"),
-    ("GET", "/dicomweb/series"): search("series"),
-    ("GET", SERIES): search("series"),
+    ("GET", STUDIES): search(search_keys("study")),
+    ("GET", "/dicomweb/series"): search(search_keys("series")),
+    ("GET", SERIES): search(search_keys("series")),
     **dict.fromkeys(
         (("GET", "/dicomweb/instances"), ("GET", STUDIES + "/{study}/instances"), ("GET", INSTANCES)),
-        search("instance"),
+        search(search_keys("instance")),
     ),
     ("POST", STUDIES): STORE,
     ("POST", STUDIES + "/{study}"): STORE,
@@ -183,6 +191,9 @@ WORDS: Mapping[tuple[str, str], Words] = {
     ("GET", FRAMES): retrieve(MULTIPART, OCTETS, "*/*"),
     ("GET", "/frames/{organization}/{study}/{series}/{instance}/{frame}"): retrieve(MULTIPART, OCTETS, "*/*"),
     ("GET", INSTANCES + "/{instance}/bulkdata/{path}"): retrieve(OCTETS, query={}),
+    ("GET", NON_PATIENT): search(NON_PATIENT_KEYS),
+    ("GET", NON_PATIENT + "/{instance}"): retrieve(DICOM_JSON, DICOM, MULTIPART),
+    ("GET", NON_PATIENT + "/{instance}/bulkdata/{path}"): retrieve(OCTETS, query={}),
     ("POST", WORKITEMS): Words({"workitem": UID}, {201: {}}, WORKITEM),
     ("GET", WORKITEMS): Words(WORKLIST_QUERY, {200: {DICOM_JSON: DATASETS}}),
     ("GET", ONE_WORKITEM): Words({}, {200: {DICOM_JSON: DATASETS}}),

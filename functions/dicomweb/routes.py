@@ -1,12 +1,14 @@
-"""All routes of DICOMweb: search (QIDO-RS), retrieve (WADO-RS, WADO-URI), store (STOW-RS), delete.
+"""All routes of DICOMweb: search (QIDO-RS), retrieve (WADO-RS, WADO-URI), store (STOW-RS), delete; and
+the Non-Patient Instance service.
 
-Source: PS3.18 §9 and §10
+Source: PS3.18 §9, §10 and §12
 """
 
 from fastapi import APIRouter
 
-from functions.dicomweb import deleting, retrieving, searching, storing, uri
+from functions.dicomweb import deleting, non_patient, retrieving, searching, storing, uri
 
 router = APIRouter()
-for part in (searching, storing, retrieving, deleting, uri):
+# What names its kind in the path stands behind the words that other paths have there.
+for part in (searching, storing, retrieving, deleting, uri, non_patient):
     router.routes += part.router.routes

@@ -1,35 +1,22 @@
 """QIDO-RS at all levels and nestings. Source: PS3.18 §10.6."""
 
-import orjson
 from fastapi import APIRouter, Request, Response
 
 from pacs.archive.pages import search_page
 from pacs.bootstrap import services
 from pacs.dicom.attributes import Level
-from pacs.dicomweb.media import DICOM_JSON
 from pacs.dicomweb.query import parse_query
-from pacs.entry.answers import squeezed
 from pacs.entry.http import CurrentScope
-from pacs.entry.native import native_answer, wants_xml
+from pacs.entry.pages import page_answer
 from pacs.people.scope import Scope
 
 router = APIRouter(prefix="/dicomweb")
-MORE = "There are additional results that can be requested."  # how many is not counted, which would cost a scan
 
 
 def answer(request: Request, scope: Scope, level: Level, **fixed: str) -> Response:
-    """One search: the query string narrowed by the UIDs of the path. Nothing found is 200 with an empty array."""
+    """One search: the query string narrowed by the UIDs of the path."""
     query = parse_query(level, request.query_params.multi_items(), fixed)
-    xml = wants_xml(request)
-    page = search_page(services(), scope, query)
-    found = (
-        native_answer(services(), request, page.items)
-        if xml
-        else squeezed(services(), request, orjson.dumps(page.items), DICOM_JSON)
-    )
-    if warnings := [*query.warnings, *([MORE] if page.more else [])]:
-        found.headers["Warning"] = ", ".join(f'299 bulut-pacs: "{warning}"' for warning in warnings)
-    return found
+    return page_answer(services(), request, query, lambda: search_page(services(), scope, query))
 
 
 @router.get("/studies")

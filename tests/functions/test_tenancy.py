@@ -10,6 +10,7 @@ from functions.catalogue import FUNCTIONS, Route
 from pacs.people.scope import Scope
 from pacs.worklist.subscriptions import subscribe
 from pacs.worklist.workitems import create_workitem
+from tests.archive.of_no_patient import hanging_protocol
 from tests.worklist.steps import scheduled, state
 
 ROUTES = [route for function in FUNCTIONS for route in function.routes]
@@ -18,7 +19,7 @@ OTHER = Scope("00000000-0000-4000-8000-000000000000", "admin")
 # Answers that concern the caller alone and nobody's data.
 OWN = "/auth/"
 STORES = ("/dicomweb/studies", "/dicomweb/studies/{study}", "/dicomweb/workitems")
-LISTS = ("/dicomweb/studies", "/dicomweb/series", "/dicomweb/instances", "/dicomweb/workitems")
+LISTS = ("/dicomweb/studies", "/dicomweb/series", "/dicomweb/instances", "/dicomweb/workitems", "/dicomweb/{category}")
 SUBSCRIBER = "READER"
 
 
@@ -34,7 +35,8 @@ def address(route: Route, clinic: Any, stored: Any) -> str:
         "instance": stored.sop_instance_uid,
         "frames": "1",
         "frame": "1",
-        "path+": "7FE00010",
+        "path+": "00720002" if "{category}" in route.path else "7FE00010",
+        "category": "hanging-protocols",  # one has the UID of the instance, too
         "organization": clinic.made.organization_id,
         "workitem": stored.sop_instance_uid,  # for want of a better one: it is scheduled under this UID
         "ae": SUBSCRIBER,
@@ -60,8 +62,9 @@ def ask(clinic: Any, route: Route, stored: Any, headers: dict[str, str]) -> Any:
     )
 
 
-def schedule(clinic: Any, stored: Any) -> None:
-    """A workitem under the UID of an instance, with somebody who is told of it."""
+def surround(clinic: Any, stored: Any) -> None:
+    """A hanging protocol and a workitem under the UID of an instance, with somebody who is told of it."""
+    clinic.add(hanging_protocol(stored.sop_instance_uid))
     create_workitem(clinic.services, clinic.scope, scheduled(stored.study), stored.sop_instance_uid)
     subscribe(clinic.services.database, clinic.scope, stored.sop_instance_uid, SUBSCRIBER, deletion_lock=False)
 
@@ -76,7 +79,7 @@ def strangers(clinic: Any) -> list[Scope]:
 def test_strangers_find_nothing(clinic: Any, sample: Callable[[str], bytes], route: Route) -> None:
     stored = clinic.add(sample("CT_small.dcm"))
     clinic.derive()
-    schedule(clinic, stored)
+    surround(clinic, stored)
     for stranger in strangers(clinic):
         finds_nothing(clinic, route, stored, stranger)
 
@@ -105,7 +108,7 @@ def finds_nothing(clinic: Any, route: Route, stored: Any, stranger: Scope) -> No
 def test_somebody_of_the_branch_finds_it(clinic: Any, sample: Callable[[str], bytes], route: Route) -> None:
     stored = clinic.add(sample("CT_small.dcm"))
     clinic.derive()
-    schedule(clinic, stored)
+    surround(clinic, stored)
     reader = Scope(clinic.made.organization_id, "radiologist", branches=(OTHER.organization_id, clinic.made.branch_id))
     answer = ask(clinic, route, stored, clinic.bearer(reader))
     assert answer.status_code == 200

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 
+from tests.archive.of_no_patient import hanging_protocol
 from tests.worklist.steps import scheduled
 
 DOCUMENT = json.loads((Path(__file__).parents[2] / "docs" / "openapi.json").read_text())
@@ -89,7 +90,14 @@ def test_no_described_request_breaks_a_route(clinic: Any, sample: Any) -> None:
     clinic.derive()
     token = clinic.services.tokens.sign(clinic.scope, "session", ttl_s=24 * 3600)
     headers = {"Authorization": f"Bearer {token}"}
-    known = {**KNOWN, "organization": clinic.made.organization_id, "workitem": WORKITEM, "ae": "READER"}
+    clinic.add(hanging_protocol(CT_INSTANCE))
+    known = {
+        **KNOWN,
+        "category": "hanging-protocols",
+        "organization": clinic.made.organization_id,
+        "workitem": WORKITEM,
+        "ae": "READER",
+    }
     clinic.client.post(f"/dicomweb/workitems?{WORKITEM}", json=scheduled(CT), headers=headers)
 
     for operation in operations():

@@ -3,7 +3,7 @@
 Source: PS3.18 §10.6.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import text
@@ -71,6 +71,11 @@ def search_rows(database: Database, scope: Scope, query: Query, limit: int, extr
         f"select {', '.join(columns)} from {FROM[query.level]}"  # noqa: S608 - names come from the table of attributes
         f" where {' and '.join(conditions)} order by {order_of(query)} limit :limit offset :offset"
     )
+    return fetch_matches(database, query, statement, parameters)
+
+
+def fetch_matches(database: Database, query: Query, statement: str, parameters: Mapping[str, Any]) -> Rows:
+    """Run a search, with our measure of likeness when names are matched by it."""
     if not any(each.kind == "words" for each in query.filters):
         return database.fetch(text(statement), parameters)
     with database.transaction() as statements:
@@ -117,7 +122,9 @@ def column(attribute: Attribute) -> str:
     return f"{ALIAS[attribute.level]}.{attribute.column}"
 
 
-def condition(each: Filter, number: int, parameters: dict[str, Any]) -> str:
+def condition(
+    each: Filter, number: int, parameters: dict[str, Any], column: Callable[[Attribute], str] = column
+) -> str:
     """One filter as SQL; its values go into `parameters`."""
     at, names = column(each.attribute), [f"f{number}_{index}" for index in range(len(each.values))]
     if each.attribute.several:

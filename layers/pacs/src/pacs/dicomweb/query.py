@@ -6,7 +6,7 @@ Source: PS3.18 §8.3.4, PS3.4 §C.2.2.2
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
@@ -34,6 +34,9 @@ MOMENTS = (
     ("ContentDate", "ContentTime"),
     ("PerformedProcedureStepStartDate", "PerformedProcedureStepStartTime"),
 )
+
+
+FindAttribute = Callable[[str], Attribute | None]
 
 
 @dataclass(frozen=True)
@@ -132,8 +135,16 @@ def known_paths() -> frozenset[str]:
     return frozenset(each.path for each in ATTRIBUTES) | ANSWERED
 
 
-def sort_out(pairs: Sequence[tuple[str, str]]) -> Parameters:
-    """Each pair where it belongs. Raises BadRequest for a name that is no attribute and no parameter."""
+def find_attribute(path: str) -> Attribute | None:
+    """The attribute of the index at a path of tags."""
+    return by_name().get(path)
+
+
+def sort_out(pairs: Sequence[tuple[str, str]], find: FindAttribute = find_attribute) -> Parameters:
+    """Each pair where it belongs. `find` tells which attributes are matched on.
+
+    Raises BadRequest for a name that is no attribute and no parameter.
+    """
     parameters = Parameters()
     for name, value in pairs:
         if name in CONTROLS:
@@ -142,7 +153,7 @@ def sort_out(pairs: Sequence[tuple[str, str]]) -> Parameters:
         path = attribute_path(name)
         if path is None:
             raise BadRequest("there is no such attribute or query parameter", field=name)
-        if attribute := by_name().get(path):
+        if attribute := find(path):
             parameters.keys.setdefault(attribute, []).append((name, value))
         else:
             parameters.ignored.append(name)

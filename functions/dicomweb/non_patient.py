@@ -1,0 +1,39 @@
+"""The Non-Patient Instance service: hanging protocols, palettes, templates and what else has no study.
+
+Its capabilities stand in docs/openapi.json and in the conformance statement. Source: PS3.18 §12
+"""
+
+from fastapi import APIRouter, Request, Response
+
+from pacs.archive.non_patient import find_non_patient, non_patient_bulkdata, search_non_patient
+from pacs.bootstrap import services
+from pacs.dicomweb.non_patient import parse_non_patient_query
+from pacs.entry.answers import carried
+from pacs.entry.http import CurrentScope
+from pacs.entry.levels import READ
+from pacs.entry.non_patient import non_patient_answer
+from pacs.entry.pages import page_answer
+
+KIND = "/dicomweb/{category}"
+INSTANCE = KIND + "/{instance}"
+router = APIRouter()
+
+
+@router.get(KIND)
+async def search_instances(request: Request, scope: CurrentScope, category: str) -> Response:
+    """Instances of a kind, of no patient."""
+    query = parse_non_patient_query(request.query_params.multi_items())
+    return page_answer(services(), request, query, lambda: search_non_patient(services(), scope, category, query))
+
+
+@router.api_route(INSTANCE, methods=[*READ])
+async def retrieve_instance(request: Request, scope: CurrentScope, category: str, instance: str) -> Response:
+    """One instance of no patient: its metadata, or itself as it was received, as Accept asks."""
+    return non_patient_answer(services(), scope, request, category, instance)
+
+
+@router.api_route(INSTANCE + "/bulkdata/{path:path}", methods=[*READ])
+async def retrieve_bulk(request: Request, scope: CurrentScope, category: str, instance: str, path: str) -> Response:
+    """The value behind a BulkDataURI of an instance of no patient."""
+    value = non_patient_bulkdata(services(), find_non_patient(services(), scope, category, instance), path)
+    return carried(services(), request, value, "application/octet-stream")

@@ -1,0 +1,132 @@
+"""The Non-Patient Instance service over HTTP."""
+
+from io import BytesIO
+from typing import Any
+
+import pytest
+from pydicom import dcmread
+
+from pacs.archive.storing import store_instance
+from pacs.people.scope import Scope
+from tests.archive.of_no_patient import PROTOCOL_UID, color_palette, hanging_protocol
+
+PROTOCOL = f"/hanging-protocols/{PROTOCOL_UID}"
+OTHER_UID = PROTOCOL_UID + ".2"
+
+
+@pytest.fixture
+def protocols(clinic: Any) -> Any:
+    """A clinic with two hanging protocols and a palette."""
+    clinic.add(hanging_protocol())
+    clinic.add(hanging_protocol(OTHER_UID, HangingProtocolName="HAND", NumberOfPriorsReferenced=0))
+    clinic.add(color_palette())
+    return clinic
+
+
+def uids(answer: Any) -> list[str]:
+    assert answer.status_code == 200, answer.content
+    return [each["00080018"]["Value"][0] for each in answer.json()]
+
+
+def test_a_search_answers_what_the_instances_say_of_themselves(protocols: Any) -> None:
+    answer = protocols.get("/hanging-protocols?HangingProtocolName=gogus")
+    (found,) = answer.json()
+    assert answer.headers["content-type"] == "application/dicom+json"
+    assert found["00720002"] == {"vr": "SH", "Value": ["GÖĞÜS"]}
+    assert found["0072000C"]["Value"][0]["00080060"]["Value"] == ["CR"]
+    assert found["00081190"]["Value"] == [f"http://testserver/dicomweb{PROTOCOL}"]
+    assert found["00080056"]["Value"] == ["ONLINE"]
+
+
+BOTH = [PROTOCOL_UID, OTHER_UID]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", BOTH),
+        ("HangingProtocolName=h*", [OTHER_UID]),
+        ("00720006=SITE", BOTH),
+        ("HangingProtocolLevel=USER_GROUP", []),
+        ("HangingProtocolDefinitionSequence.Modality=DX", BOTH),
+        ("HangingProtocolDefinitionSequence.Modality=MR", []),
+        ("HangingProtocolDefinitionSequence.Modality=D*", BOTH),
+        ("HangingProtocolDefinitionSequence.AnatomicRegionSequence.CodeValue=51185008", BOTH),
+        ("NumberOfPriorsReferenced=2", [PROTOCOL_UID]),
+        (f"SOPInstanceUID={OTHER_UID},1.2", [OTHER_UID]),
+        ("SOPClassUID=1.2.840.10008.5.1.4.38.1", BOTH),
+        ("limit=1&offset=1", [OTHER_UID]),
+        ("HangingProtocolName=hando&fuzzymatching=true", []),  # likeness is for names of people alone
+        ('HangingProtocolUserGroupName=""&emptyvaluematching=true', BOTH),
+        ("includefield=all&HangingProtocolName=HAND", [OTHER_UID]),
+    ],
+)
+def test_matching(protocols: Any, query: str, found: list[str]) -> None:
+    assert uids(protocols.get(f"/hanging-protocols?{query}")) == found
+
+
+def test_each_kind_is_searched_by_itself(protocols: Any) -> None:
+    assert uids(protocols.get("/color-palettes?ContentLabel=hot_iron")) == [PROTOCOL_UID]
+    assert uids(protocols.get("/implant-templates")) == []
+    assert protocols.get("/palettes").status_code == 404
+    assert protocols.get(f"/color-palettes/{OTHER_UID}").status_code == 404
+
+
+def test_what_is_not_matched_on_is_told(protocols: Any) -> None:
+    answer = protocols.get("/hanging-protocols?HangingProtocolCreationDateTime=2026&limit=1")
+    assert "HangingProtocolCreationDateTime" in answer.headers["warning"]
+    assert "additional results" in answer.headers["warning"]
+    assert protocols.get("/hanging-protocols?orderby=HangingProtocolName").status_code == 400
+    assert protocols.get("/hanging-protocols?Nonsense=1").status_code == 400
+
+
+def test_metadata_is_the_default(protocols: Any) -> None:
+    answer = protocols.get(PROTOCOL)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/dicom+json")
+    (metadata,) = answer.json()
+    assert metadata["00720004"]["Value"] == ["Two fields"]
+    tag = answer.headers["etag"]
+    assert protocols.get(PROTOCOL, **{"If-None-Match": tag}).status_code == 304
+
+
+def test_an_instance_comes_as_it_was_received(protocols: Any) -> None:
+    answer = protocols.get(PROTOCOL, Accept="application/dicom")
+    assert (answer.content, answer.headers["content-type"]) == (hanging_protocol(), "application/dicom")
+    part = protocols.get(PROTOCOL, Accept="application/dicom", Range="bytes=128-131")
+    assert (part.status_code, part.content) == (206, b"DICM")
+    several = protocols.get(PROTOCOL, Accept='multipart/related; type="application/dicom"')
+    assert several.headers["content-type"].startswith("multipart/related") and hanging_protocol() in several.content
+    assert dcmread(BytesIO(answer.content)).HangingProtocolName == "GÖĞÜS"
+
+
+def test_metadata_comes_in_xml_too(protocols: Any) -> None:
+    answer = protocols.get(PROTOCOL, Accept='multipart/related; type="application/dicom+xml"')
+    assert answer.status_code == 200 and b"<NativeDicomModel" in answer.content
+    assert protocols.get(PROTOCOL, Accept="image/png").status_code == 406
+
+
+def test_long_values_are_behind_their_uris(protocols: Any) -> None:
+    (metadata,) = protocols.get(f"/color-palettes/{PROTOCOL_UID}").json()
+    address = metadata["00282000"]["BulkDataURI"]
+    value = protocols.get(address.removeprefix("/dicomweb"))
+    assert (value.status_code, value.content) == (200, bytes(range(256)) * 300)
+    assert protocols.get(f"/color-palettes/{PROTOCOL_UID}/bulkdata/00290010").status_code == 404
+
+
+def test_a_token_for_studies_sees_nothing_that_has_none(protocols: Any) -> None:
+    narrowed = Scope(protocols.made.organization_id, "launch", studies=("1.2.3",))
+    assert uids(protocols.get("/hanging-protocols", scope=narrowed)) == []
+    assert protocols.get(PROTOCOL, scope=narrowed).status_code == 404
+
+
+def test_no_older_bytes_are_read_by_what_the_index_knows_of_newer_ones(protocols: Any) -> None:
+    newer = hanging_protocol(HangingProtocolLevel="USER_GROUP")
+    assert store_instance(protocols.services, protocols.scope, newer).outcome == "replaced"
+    assert protocols.get(PROTOCOL).status_code == 503
+    assert protocols.get(PROTOCOL, Accept="application/dicom").content == newer
+    protocols.index()
+    assert protocols.get(PROTOCOL).json()[0]["00720006"]["Value"] == ["USER_GROUP"]
+
+
+def test_what_is_no_uid_is_told(protocols: Any) -> None:
+    assert protocols.get("/hanging-protocols/x").status_code == 400
