@@ -252,6 +252,8 @@ FUNCTIONS = (
         grants=(
             Grant("database", ("use",)),
             Grant("store:originals", ("read", "purge")),
+            # Metadata parts, out of which goes what was removed.
+            Grant("store:derived", ("read", "write", "delete")),
             Grant("queue:index", ("send",)),
         ),
         memory_mib=1024,

@@ -13,7 +13,9 @@ from pydicom import dcmread
 from pydicom.uid import generate_uid
 from sqlalchemy import select, text
 
+from pacs.archive.forgetting import forget_documents
 from pacs.archive.lookup import Level
+from pacs.archive.metadata import write_part
 from pacs.archive.reconciling import reconcile
 from pacs.archive.retrieve import retrieve_metadata
 from pacs.archive.search import search
@@ -159,6 +161,38 @@ def test_after_the_retention_nothing_is_left(archive: Any, bodies: list[bytes]) 
         undelete_instances(archive, archive.scope, level)
     assert audit(archive)[-1] == ("purge", None, 3, "", "system", "")
     assert reconcile(archive) == {"seen": 0, "queued": 0, "missing": 0}
+
+
+def documents(archive: Any) -> str:
+    """All that lies in the metadata parts."""
+    parts = [each.key for each in archive.derived.scan("metadata/")]
+    return "".join(gzip.decompress(archive.derived.get(key)[1]).decode() for key in parts)
+
+
+def test_what_is_removed_for_good_leaves_the_metadata_of_the_rest(archive: Any, bodies: list[bytes]) -> None:
+    gone, left = level_of(bodies[0]), level_of(bodies[1])
+    delete(archive, gone)
+    series = Level(gone.study, gone.series)
+    assert str(gone.instance) not in gzip.decompress(retrieve_metadata(archive, archive.scope, series)).decode()
+    assert str(gone.instance) in documents(archive)  # it could be brought back
+    archive.clock = Later(archive.clock, 31)
+    assert purge_deleted(archive) == {"purged": 1}
+    assert str(gone.instance) not in documents(archive) and str(left.instance) in documents(archive)
+    archive.originals.retire([f"{archive.organization_id}/{left.study}/{left.series}/{left.instance}.dcm"])
+    assert str(left.instance) in gzip.decompress(retrieve_metadata(archive, archive.scope, series)).decode()
+
+
+def test_parts_that_nothing_names_go_when_the_index_had_its_time(archive: Any, bodies: list[bytes]) -> None:
+    gone, left = level_of(bodies[0]), level_of(bodies[1])
+    delete(archive, gone)
+    path = (archive.organization_id, left.study, str(left.series))
+    old = write_part(archive.derived, path, {str(gone.instance): b"{}"})
+    forget_documents(archive, path)
+    assert old in [each.key for each in archive.derived.scan()]
+    archive.clock = Later(archive.clock, 1)
+    forget_documents(archive, path)
+    assert old not in [each.key for each in archive.derived.scan()]
+    assert str(left.instance) in documents(archive)
 
 
 def test_nobody_else_deletes_or_brings_back(archive: Any, bodies: list[bytes]) -> None:

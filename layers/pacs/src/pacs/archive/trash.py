@@ -15,7 +15,8 @@ from sqlalchemy import text
 
 from pacs.archive.deleting import AFTERWARDS, DELETE_EMPTY_PATIENT
 from pacs.archive.failures import Stage, clear_failures
-from pacs.archive.keys import InstancePath, derived_prefixes, metadata_parts, series_metadata
+from pacs.archive.forgetting import forget_documents
+from pacs.archive.keys import InstancePath, derived_prefixes, metadata_parts, parse_original, series_metadata
 from pacs.archive.lookup import Level, find_instances
 from pacs.archive.reconciling import PAGE, request_indexing
 from pacs.archive.search import scope_conditions
@@ -162,7 +163,8 @@ def restore(services: Services, key: str) -> bool:
 
 
 def purge_deleted(services: Services) -> dict[str, int]:
-    """Remove the originals whose time has come, with all their versions; returns how many. Runs every night.
+    """Remove the originals whose time has come, with all their versions, and what metadata parts say of them; returns
+    how many. Runs every night.
 
     One that was received again stays as it is. What a night does not get done, the next one does.
     """
@@ -176,6 +178,8 @@ def purge_deleted(services: Services) -> dict[str, int]:
         for (organization_id, study), rows in groupby(sorted(purged, key=study_of), key=study_of):
             scope = Scope(organization_id, "system")
             record(transaction, scope, deed("purge", Level(study), len(list(rows))))
+    for path in sorted({parse_original(row["object_key"]).series_path for row in purged}):
+        forget_documents(services, path)
     return {"purged": len(purged)}
 
 
