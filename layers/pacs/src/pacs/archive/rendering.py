@@ -120,7 +120,9 @@ def thumbnail_of(
     try:
         return services.derived.get(instance.path.thumbnail)[1]
     except ObjectNotFound:
-        return make_thumbnail(services, instance, reader)
+        picture = make_thumbnail(services, instance, reader)
+    take_back_if_outdated(services, instance, instance.path.thumbnail)
+    return picture
 
 
 def middle(reader: FrameReader) -> int:
@@ -131,7 +133,6 @@ def make_thumbnail(services: Services, instance: Instance, reader: FrameReader) 
     look = Look(size=(THUMBNAIL_PX, THUMBNAIL_PX), quality=THUMBNAIL_QUALITY)
     picture = render_with(reader, middle(reader), look)
     services.derived.put(instance.path.thumbnail, picture, content_type="image/jpeg")
-    take_back_if_outdated(services, instance, instance.path.thumbnail)
     return picture
 
 
