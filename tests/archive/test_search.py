@@ -142,6 +142,33 @@ def test_keys_of_every_level_and_of_items_match_at_every_level(
     assert len(page(archive, level, (name, value)).items) == matches
 
 
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize(
+    ("step", "procedure", "matches"),
+    [
+        ("SPS1", "R1", True),
+        ("SPS2", "R2", True),
+        ("SPS3", "R*", False),
+        ("SPS1", "R2", False),
+        ("SPS*", "r2", True),
+        ("SPS1\\SPS2", "?2", True),
+        ("SPS1\\SPS3", "R2", False),
+        ("*", "R2", True),
+    ],
+)
+def test_keys_of_a_sequence_match_in_one_item_of_it(
+    archive: Any, sample: Sample, level: Level, step: str, procedure: str, matches: bool
+) -> None:
+    """Source: PS3.4 §C.2.2.2.6"""
+    alone = Dataset()
+    alone.ScheduledProcedureStepID = "SPS3"
+    requests = [requested("SPS1", "R1"), alone, requested("SPS2", "R2")]
+    archive.store(made(sample("CT_small.dcm"), RequestAttributesSequence=requests))
+    archive.index()
+    keys = (("00400275.00400009", step), ("00400275.00401001", procedure))
+    assert len(page(archive, level, *keys).items) == matches
+
+
 STANDARD: dict[Level, tuple[str, ...]] = {
     "study": (
         "SpecificCharacterSet StudyDate StudyTime AccessionNumber InstanceAvailability ModalitiesInStudy",

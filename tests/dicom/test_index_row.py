@@ -135,7 +135,7 @@ def test_attributes_in_items_keep_every_value_and_their_place(make_part10: MakeP
     other.ScheduledProcedureStepID = "SPS2"
     row = row_of(make_part10(SpecificCharacterSet="ISO_IR 192", RequestAttributesSequence=[request, other]))
     assert row["series"]["scheduled_procedure_step_id"] == "\\sps 1\\sps2\\"
-    assert row["series"]["requested_procedure_id"] == "\\r1\\"
+    assert row["series"]["requested_procedure_id"] == "\\r1\\\\"  # of the second item: none
     assert row["series_dicom"]["00400275"] == {
         "vr": "SQ",
         "Value": [

@@ -90,12 +90,41 @@ def filter_conditions(query: Query, parameters: dict[str, Any]) -> list[str]:
     for number, each in enumerate(query.filters):
         target = here if each.attribute.level in LEVELS[query.level] else below
         target.append((each.attribute.level, condition(each, number, parameters)))
+    for filters in of_one_sequence(query):
+        target = here if filters[0][1].attribute.level in LEVELS[query.level] else below
+        target.append((filters[0][1].attribute.level, item_condition(filters, parameters)))
     conditions = [one for _, one in here]
     if below:
         lowest: Level = "instance" if any(level == "instance" for level, _ in below) else "series"
         wheres = " and ".join(one for _, one in below)
         conditions.append(f"exists (select from {BELOW[query.level, lowest]} and {wheres})")
     return conditions
+
+
+def of_one_sequence(query: Query) -> list[list[tuple[int, Filter]]]:
+    """The filters, with their numbers, on several attributes of one sequence's items."""
+    found: dict[str, list[tuple[int, Filter]]] = {}
+    for number, each in enumerate(query.filters):
+        if each.attribute.sequence and each.kind != "empty":
+            found.setdefault(each.attribute.sequence, []).append((number, each))
+    return [filters for filters in found.values() if len(filters) > 1]
+
+
+def item_condition(filters: list[tuple[int, Filter]], parameters: dict[str, Any]) -> str:
+    """One and the same item meets all of these; beside what each asks for itself, for which there are indexes.
+
+    Source: PS3.4 §C.2.2.2.6
+    """
+    columns, names, wheres = [], [], []
+    for number, each in filters:
+        name = f"item{number}"
+        values = {f"{name}_{index}": value for index, value in enumerate(each.values)}
+        parameters |= values
+        columns.append(rf"string_to_array({column(each.attribute)}, '\')")
+        names.append(name)
+        operator = "like" if each.kind == "wildcard" else "="
+        wheres.append("(" + " or ".join(f"{name} {operator} :{one}" for one in values) + ")")
+    return f"exists (select from unnest({', '.join(columns)}) as item({', '.join(names)}) where {' and '.join(wheres)})"
 
 
 def order_of(query: Query) -> str:

@@ -74,7 +74,9 @@ def _level(root: Item, level: Level) -> tuple[dict[str, Column], dict[str, Any]]
 
 
 def _nested(root: Item, attribute: Attribute, tag: int, dicom: dict[str, Any]) -> Column:
-    """An attribute of a sequence's items: each item's value between backslashes; `dicom` gets it at its place."""
+    """An attribute of a sequence's items: the value of each item between backslashes, so that the same place in two
+    such columns is the same item; `dicom` gets it there too.
+    """
     sequence = root.elements.get(int(attribute.sequence, 16))
     if sequence is None or sequence.items is None:
         return None
@@ -85,9 +87,9 @@ def _nested(root: Item, attribute: Attribute, tag: int, dicom: dict[str, Any]) -
         values = element_values(item, tag, attribute.vr)[:1]
         if tag in item.elements:
             told["Value"][number][attribute.tag] = {"vr": attribute.vr, **({"Value": values} if values else {})}
-        texts += [text for text in map(NORMALISE[attribute.matching], map(as_text, values)) if text]
+        texts.append(NORMALISE[attribute.matching](as_text(values[0] if values else None)))
     joined = "\\".join(texts)[: LONGEST_COLUMN - 2]
-    return f"\\{joined}\\" if joined else None
+    return f"\\{joined}\\" if any(texts) else None
 
 
 _READ: dict[Level, tuple[tuple[Attribute, int], ...]] = {
