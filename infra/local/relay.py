@@ -3,6 +3,7 @@
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -12,6 +13,9 @@ from pacs.ports import Queue
 
 WAIT_S = 1.0
 RETRY_S = 0.5
+# An event that comes alone goes on at once. While they pour in they gather: each delivery and each batch of the
+# indexer costs more than what an instance adds to it.
+POUR_S, GATHER_S = 0.01, 0.05
 
 
 class Journal(Protocol):
@@ -24,14 +28,20 @@ class Journal(Protocol):
 
 def relay(journal: Journal, queue: Queue, stop: threading.Event) -> None:
     """Deliver until told to stop. Without a database the events wait where they are."""
+    last = 0.0
     while not stop.is_set():
+        began = time.monotonic()
         try:
-            journal.drain(lambda bodies: queue.send(STORE_EVENTS["originals"], bodies))
+            delivered = journal.drain(lambda bodies: queue.send(STORE_EVENTS["originals"], bodies))
         except Unavailable as error:
             sys.stderr.write(f"{error.message}; trying again\n")
             stop.wait(RETRY_S)
-        else:
-            journal.wait(WAIT_S)
+            continue
+        if delivered:
+            if began - last < POUR_S:
+                stop.wait(GATHER_S)
+            last = time.monotonic()
+        journal.wait(WAIT_S)
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from functions.catalogue import Function, Source
-from infra.local.relay import relay
+from infra.local.relay import GATHER_S, relay
 from infra.local.workers import Worker
 from pacs.errors import StoreUnavailable, Unavailable
 from pacs.local.events import StoreJournal
@@ -208,3 +208,25 @@ def test_the_relay_keeps_events_while_the_queue_is_away(tmp_path: Path, capsys: 
     journal.close()
     assert delivered == ['{"n":1}']
     assert "the queues do not answer" in capsys.readouterr().err
+
+
+def test_an_event_alone_goes_on_at_once_and_those_that_pour_in_gather(queue: QueueTables) -> None:
+    steps: list[str] = []
+
+    class Stop(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            assert timeout == GATHER_S
+            steps.append("gather")
+            self.set()
+            return True
+
+    class Pouring:
+        def drain(self, deliver: Any) -> int:
+            steps.append("deliver")
+            return 1
+
+        def wait(self, timeout_s: float) -> None:
+            pass  # the next event is there already
+
+    relay(Pouring(), queue, Stop())
+    assert len(steps) >= 3 and steps[-1] == "gather" and set(steps[:-1]) == {"deliver"}

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import orjson
@@ -71,26 +72,38 @@ def index_objects(services: Services, object_keys: Sequence[str]) -> dict[str, P
     return failed
 
 
+@cache
+def readers() -> ThreadPoolExecutor:
+    """Those of this process; starting them anew for each batch costs more than most batches."""
+    return ThreadPoolExecutor(READERS, "reader")
+
+
 def read_instances(services: Services, object_keys: Sequence[str]) -> tuple[list[ReadInstance], dict[str, PacsError]]:
     """Read every header; what cannot be read is returned with its error. A deleted object is no error."""
     read: list[ReadInstance] = []
     failed: dict[str, PacsError] = {}
 
-    def attempt(key: str) -> ReadInstance | PacsError:
-        try:
-            return read_instance(services, key)
-        except Unavailable:
-            raise
-        except PacsError as error:
-            return error
+    def attempt(some: Sequence[str]) -> list[ReadInstance | PacsError]:
+        return [read_or_error(services, key) for key in some]
 
-    with ThreadPoolExecutor(READERS) as readers:
-        for key, result in zip(object_keys, readers.map(attempt, object_keys), strict=True):
+    # Each reader gets its share at once: handing over one by one costs as much as parsing a header.
+    shares = [object_keys[number::READERS] for number in range(min(READERS, len(object_keys)))]
+    for share, results in zip(shares, readers().map(attempt, shares), strict=True):
+        for key, result in zip(share, results, strict=True):
             if isinstance(result, ReadInstance):
                 read.append(result)
             elif not isinstance(result, ObjectNotFound):
                 failed[key] = result
     return read, failed
+
+
+def read_or_error(services: Services, key: str) -> ReadInstance | PacsError:
+    try:
+        return read_instance(services, key)
+    except Unavailable:
+        raise
+    except PacsError as error:
+        return error
 
 
 def read_instance(services: Services, key: str) -> ReadInstance:

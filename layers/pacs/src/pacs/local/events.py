@@ -9,7 +9,6 @@ death of a process loses nothing, and what a power failure takes away the reconc
 
 import errno
 import fcntl
-import json
 import os
 import secrets
 import select
@@ -21,8 +20,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote_plus
 
+import orjson
+
 from pacs.errors import StoreUnavailable
-from pacs.ports import ObjectInfo
 
 SEGMENT_MAX_BYTES = 16 << 20
 BATCH = 100
@@ -31,7 +31,7 @@ OFFSET_ATTRIBUTE = "user.delivered"
 Deliver = Callable[[Sequence[str]], None]
 
 
-def created_event(store: str, info: ObjectInfo) -> str:
+def created_event(store: str, key: str, size_bytes: int, etag: str) -> str:
     """The body of an S3 event notification of one created object."""
     record = {
         "eventVersion": "2.1",
@@ -40,10 +40,10 @@ def created_event(store: str, info: ObjectInfo) -> str:
         "eventTime": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "s3": {
             "bucket": {"name": store},
-            "object": {"key": quote_plus(info.key, safe="/"), "size": info.size_bytes, "eTag": info.etag},
+            "object": {"key": quote_plus(key, safe="/"), "size": size_bytes, "eTag": etag},
         },
     }
-    return json.dumps({"Records": [record]}, separators=(",", ":"))
+    return orjson.dumps({"Records": [record]}).decode()
 
 
 class StoreJournal:

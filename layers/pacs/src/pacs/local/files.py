@@ -2,7 +2,6 @@
 
 import errno
 import hashlib
-import json
 import os
 import stat
 from collections.abc import Iterator, Mapping
@@ -10,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+import orjson
 
 from pacs.errors import BadRequest, StoreUnavailable
 from pacs.objects import decode_metadata
@@ -28,13 +29,13 @@ class Attributes:
     metadata: Mapping[str, str]  # encoded
 
     def to_bytes(self) -> bytes:
-        return json.dumps(vars(self), separators=(",", ":")).encode()
+        return orjson.dumps(vars(self))
 
     @classmethod
     def of(cls, fd: int) -> "Attributes":
         """Those of an open file; one that came without (from a backup, say) has a type of no meaning."""
         try:
-            return cls(**json.loads(os.getxattr(fd, ATTRIBUTE)))
+            return cls(**orjson.loads(os.getxattr(fd, ATTRIBUTE)))
         except OSError as error:
             if error.errno != errno.ENODATA:
                 raise

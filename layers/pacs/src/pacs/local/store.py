@@ -102,7 +102,7 @@ class DirectoryStore:
                 staged.seal(ATTRIBUTE, attributes.to_bytes(), durable=True)
                 outcome = self._place_original(staged, key, sha256)
                 if outcome != "unchanged":
-                    self._announce(key, staged.fd)
+                    self._announce(key, staged.fd, attributes.etag)
         return outcome
 
     def get(self, key: str) -> tuple[ObjectInfo, bytes]:
@@ -232,10 +232,11 @@ class DirectoryStore:
         target = self._objects / key
         try:
             with opened(target) as fd:
-                if Attributes.of(fd).metadata.get("sha256") != sha256:
+                attributes = Attributes.of(fd)
+                if attributes.metadata.get("sha256") != sha256:
                     return False
                 sync_folder(target.parent)
-                self._announce(key, fd)
+                self._announce(key, fd, attributes.etag)
                 return True
         except FileNotFoundError:
             return False
@@ -274,9 +275,9 @@ class DirectoryStore:
             self._move(lambda name: os.link(target, name), version, durable=True)
         return True
 
-    def _announce(self, key: str, fd: int) -> None:
+    def _announce(self, key: str, fd: int, etag: str) -> None:
         if self._journal and key.endswith(EVENT_SUFFIX) and not is_marked(fd):
-            self._journal.append(created_event(self.name, describe(key, fd)))
+            self._journal.append(created_event(self.name, key, os.fstat(fd).st_size, etag))
             mark(fd)
 
     def _move(self, move: Callable[[Path], None], target: Path, *, durable: bool) -> None:
