@@ -11,6 +11,7 @@ from pydicom.data import get_testdata_file
 from pydicom.encaps import encapsulate
 from pydicom.uid import MPEG4HP41
 
+from pacs.archive.deriving import derive_instances
 from pacs.archive.frames import FrameReader, make_frame
 from pacs.archive.lookup import Instance, Level, find_instances
 from pacs.archive.rendering import stored_video, thumbnail_of
@@ -94,4 +95,30 @@ def test_a_video_is_not_cut_out_of_a_newer_version(archive: Any) -> None:
     archive.store(body_of("video", newer=True))
     with pytest.raises(BeingReplaced):
         stored_video(archive, instance)
+    assert left_of(archive, instance) == []
+
+
+@pytest.mark.parametrize("newer", [False, True])
+def test_the_deriver_takes_back_what_it_made_of_an_instance_that_went_meanwhile(
+    archive: Any, monkeypatch: pytest.MonkeyPatch, newer: bool
+) -> None:
+    instance = put(archive, body_of("frame"))
+    path = instance.path
+    level = Level(path.study, path.series, path.instance)
+    happens = (
+        (lambda: put(archive, body_of("frame", newer=True)))
+        if newer
+        else (lambda: delete_instances(archive, archive.scope, level))
+    )
+    meanwhile(archive, monkeypatch, happens)
+    assert derive_instances(archive, [{"FilePath": instance.object_key}]) == {}
+    assert left_of(archive, instance) == []
+
+
+def test_a_second_try_takes_away_what_the_first_left_of_a_deleted_instance(archive: Any) -> None:
+    instance = put(archive, body_of("frame"))
+    path = instance.path
+    delete_instances(archive, archive.scope, Level(path.study, path.series, path.instance))
+    archive.derived.put(path.frame(1), b"left by a deriver that was killed")
+    assert derive_instances(archive, [{"FilePath": instance.object_key}]) == {}
     assert left_of(archive, instance) == []

@@ -117,4 +117,5 @@ def test_storing_an_instance_takes_few_requests_and_statements(database: Any) ->
     assert sorted(costs.indexing) == ["GET"] * INSTANCES + ["PUT"]  # each header, and one part of metadata
     assert costs.requests_an_instance <= 4 + 10 / INSTANCES  # and ten a series
     assert costs.published == INSTANCES
-    assert costs.statements_an_instance <= 0.03
+    # One to index a batch, two to derive it (the second sees what was deleted meanwhile), one for its series.
+    assert costs.statements_an_instance <= 0.04

@@ -4,13 +4,14 @@ All of it can be deleted and made again from the originals; requests never depen
 """
 
 import gzip
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import text
 
 from pacs.archive import keys
+from pacs.archive.expiring import is_hot
 from pacs.archive.failures import Stage, clear_failures, record_failures
 from pacs.archive.frames import FrameReader, wrapped
 from pacs.archive.lookup import COLUMNS, Instance, Level, find_instances, instance_of, require_same_version
@@ -20,18 +21,20 @@ from pacs.archive.retrieve import compose, rested_since
 from pacs.dicom.transcode import needs_transcoding
 from pacs.errors import BeingReplaced, NotFound, ObjectNotFound, PacsError, Unavailable
 from pacs.people.scope import Scope
-from pacs.ports import Services
+from pacs.ports import Rows, Services
 
 IN_MEMORY_BYTES = 64 << 20
 TOLERANCE_S = 1  # by which a message may come too early by the database's clock
 NAMED = text(
     f"select {COLUMNS}, exists (select from failures f where f.stage in ('derive', 'transcode')"  # noqa: S608
-    " and f.object_key = i.object_key) as has_failed"
+    " and f.object_key = i.object_key) as has_failed, s.study_date"
     " from jsonb_to_recordset(cast(:rows as jsonb)) as r(organization_id uuid, study_instance_uid text,"
     " series_instance_uid text, sop_instance_uid text)"
     " join instances i using (organization_id, study_instance_uid, series_instance_uid, sop_instance_uid)"
     " join series e using (organization_id, study_instance_uid, series_instance_uid)"
+    " join studies s using (organization_id, study_instance_uid)"
 )
+CURRENT = text("select object_key, sha256 from instances where object_key = any(:object_keys)")
 IDENTITY = ("organization_id", "study_instance_uid", "series_instance_uid", "sop_instance_uid")
 
 SeriesPath = tuple[str, str, str]
@@ -40,19 +43,20 @@ SeriesPath = tuple[str, str, str]
 def derive_instances(services: Services, events: Sequence[Mapping[str, Any]]) -> dict[str, PacsError]:
     """Make the frames of what the events (one an indexed instance) name; returns what failed, by object key.
 
+    Those of cold studies are made when somebody asks.
+
     Raises Unavailable.
     """
     paths = {event["FilePath"]: keys.parse_original(event["FilePath"]) for event in events}
     if not paths:
         return {}
-    identities = [
-        dict(zip(IDENTITY, (path.organization_id, path.study, path.series, path.instance), strict=True))
-        for path in paths.values()
-    ]
     stages: dict[Stage, dict[str, PacsError]] = {"derive": {}, "transcode": {}}
-    mended = []
-    for row in services.database.fetch(NAMED, {"rows": identities}):  # what was deleted since is not among them
+    mended, made = [], []
+    for row in find_named(services, paths.values()):
         instance = instance_of(row)
+        if not is_hot(services, row["study_date"]):
+            continue
+        made.append(instance)
         try:
             reader = reader_of(services, instance)
             derive_instance(services, instance, reader)
@@ -64,11 +68,36 @@ def derive_instances(services: Services, events: Sequence[Mapping[str, Any]]) ->
             continue  # its original is gone, which the reconciliation tells; or newer, and its own event will come
         except PacsError as error:
             stages[stage_of(reader, instance)][instance.object_key] = error
+    take_back_outdated(services, made)
     for stage, problems in stages.items():
         record_failures(services.database, stage, problems)
     if mended:
         clear_failures(services.database, tuple(stages), mended)
     return stages["derive"] | stages["transcode"]
+
+
+def find_named(services: Services, paths: Collection[keys.InstancePath]) -> Rows:
+    """The rows of these instances. Of those that were deleted there is none, and no frame that an earlier try left."""
+    identities = [
+        dict(zip(IDENTITY, (path.organization_id, path.study, path.series, path.instance), strict=True))
+        for path in paths
+    ]
+    rows = services.database.fetch(NAMED, {"rows": identities})
+    for path in set(paths) - {instance_of(row).path for row in rows}:
+        services.derived.delete_prefix(path.frames)
+    return rows
+
+
+def take_back_outdated(services: Services, made: Sequence[Instance]) -> None:
+    """Delete the frames of what was deleted or replaced while they were made.
+
+    Those of a newer version come with its own event, or when somebody asks.
+    """
+    rows = services.database.fetch(CURRENT, {"object_keys": [each.object_key for each in made]}) if made else []
+    current = {row["object_key"]: row["sha256"] for row in rows}
+    for each in made:
+        if current.get(each.object_key) != each.sha256:
+            services.derived.delete_prefix(each.path.frames)
 
 
 def derive_series(services: Services, paths: Iterable[SeriesPath]) -> dict[SeriesPath, PacsError]:
