@@ -137,6 +137,8 @@ FUNCTIONS = (
             *delete_routes(SERIES),
             *delete_routes(INSTANCE),
             Route("GET", NON_PATIENT, "archive.search"),
+            Route("POST", NON_PATIENT, "archive.store", streamed=True),
+            Route("POST", NON_PATIENT + "/{instance}", "archive.store", streamed=True),
             *retrieve_routes(NON_PATIENT + "/{instance}"),
             *retrieve_routes(NON_PATIENT + "/{instance}/bulkdata/{path+}"),
         ),

@@ -192,6 +192,8 @@ WORDS: Mapping[tuple[str, str], Words] = {
     ("GET", "/frames/{organization}/{study}/{series}/{instance}/{frame}"): retrieve(MULTIPART, OCTETS, "*/*"),
     ("GET", INSTANCES + "/{instance}/bulkdata/{path}"): retrieve(OCTETS, query={}),
     ("GET", NON_PATIENT): search(NON_PATIENT_KEYS),
+    ("POST", NON_PATIENT): STORE,
+    ("POST", NON_PATIENT + "/{instance}"): STORE,
     ("GET", NON_PATIENT + "/{instance}"): retrieve(DICOM_JSON, DICOM, MULTIPART),
     ("GET", NON_PATIENT + "/{instance}/bulkdata/{path}"): retrieve(OCTETS, query={}),
     ("POST", WORKITEMS): Words({"workitem": UID}, {201: {}}, WORKITEM),

@@ -5,14 +5,22 @@ Its capabilities stand in docs/openapi.json and in the conformance statement. So
 
 from fastapi import APIRouter, Request, Response
 
-from pacs.archive.non_patient import find_non_patient, non_patient_bulkdata, search_non_patient
+from pacs.archive.non_patient import (
+    find_non_patient,
+    non_patient_bulkdata,
+    require_category,
+    require_instance,
+    search_non_patient,
+)
 from pacs.bootstrap import services
 from pacs.dicomweb.non_patient import parse_non_patient_query
 from pacs.entry.answers import carried
+from pacs.entry.body import received_body
 from pacs.entry.http import CurrentScope
 from pacs.entry.levels import READ
 from pacs.entry.non_patient import non_patient_answer
 from pacs.entry.pages import page_answer
+from pacs.entry.stow import store_request
 
 KIND = "/dicomweb/{category}"
 INSTANCE = KIND + "/{instance}"
@@ -24,6 +32,22 @@ async def search_instances(request: Request, scope: CurrentScope, category: str)
     """Instances of a kind, of no patient."""
     query = parse_non_patient_query(request.query_params.multi_items())
     return page_answer(services(), request, query, lambda: search_non_patient(services(), scope, category, query))
+
+
+@router.post(KIND)
+async def store_instances(request: Request, scope: CurrentScope, category: str) -> Response:
+    """Store instances of a kind, of no patient; others fail."""
+    require_category(category)
+    return store_request(services(), scope, request, await received_body(request), category=category)
+
+
+@router.post(INSTANCE)
+async def store_instance(request: Request, scope: CurrentScope, category: str, instance: str) -> Response:
+    """Store one instance of no patient; another fails."""
+    require_category(category)
+    require_instance(instance)
+    body = await received_body(request)
+    return store_request(services(), scope, request, body, category=category, instance=instance)
 
 
 @router.api_route(INSTANCE, methods=[*READ])

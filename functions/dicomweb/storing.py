@@ -6,23 +6,17 @@ from pacs.bootstrap import services
 from pacs.entry.body import received_body
 from pacs.entry.http import CurrentScope
 from pacs.entry.stow import store_request
-from pacs.people.scope import Scope
 
 router = APIRouter(prefix="/dicomweb")
-
-
-async def store(request: Request, scope: Scope, study: str | None) -> Response:
-    """Store every instance of a request's body and tell of each."""
-    return store_request(services(), scope, request, await received_body(request), study)
 
 
 @router.post("/studies")
 async def store_instances(request: Request, scope: CurrentScope) -> Response:
     """Store instances of any studies."""
-    return await store(request, scope, None)
+    return store_request(services(), scope, request, await received_body(request))
 
 
 @router.post("/studies/{study}")
 async def store_study_instances(request: Request, scope: CurrentScope, study: str) -> Response:
     """Store instances of one study; those of others fail."""
-    return await store(request, scope, study)
+    return store_request(services(), scope, request, await received_body(request), study=study)

@@ -130,3 +130,51 @@ def test_no_older_bytes_are_read_by_what_the_index_knows_of_newer_ones(protocols
 
 def test_what_is_no_uid_is_told(protocols: Any) -> None:
     assert protocols.get("/hanging-protocols/x").status_code == 400
+
+
+def stow(clinic: Any, path: str, *bodies: bytes, scope: Scope | None = None) -> Any:
+    parts = b"".join(b"--b\r\nContent-Type: application/dicom\r\n\r\n" + body + b"\r\n" for body in bodies)
+    headers = {"Content-Type": 'multipart/related; type="application/dicom"; boundary=b', **clinic.bearer(scope)}
+    return clinic.client.post("/dicomweb" + path, content=parts + b"--b--", headers=headers)
+
+
+@pytest.mark.parametrize("path", ["/hanging-protocols", PROTOCOL, "/studies"])
+def test_what_is_stored_is_told_with_its_address_and_found(clinic: Any, path: str) -> None:
+    answer = stow(clinic, path, hanging_protocol())
+    assert answer.status_code == 200, answer.content
+    (item,) = answer.json()["00081199"]["Value"]
+    assert item["00081190"]["Value"] == [f"http://testserver/dicomweb{PROTOCOL}"]
+    assert "00081190" not in answer.json()  # there is no study
+    clinic.index()
+    assert uids(clinic.get("/hanging-protocols")) == [PROTOCOL_UID]
+
+
+def test_a_single_part_and_json_are_stored_too(clinic: Any) -> None:
+    headers = clinic.bearer()
+    kinds = {"Content-Type": "application/dicom"}
+    answer = clinic.client.post("/dicomweb" + PROTOCOL, content=hanging_protocol(), headers={**headers, **kinds})
+    assert answer.status_code == 200
+    clinic.index()
+    metadata = clinic.get(PROTOCOL).json()
+    metadata[0]["00080018"]["Value"] = [OTHER_UID]
+    kinds = {"Content-Type": "application/dicom+json"}
+    answer = clinic.client.post("/dicomweb/hanging-protocols", json=metadata, headers={**headers, **kinds})
+    assert answer.status_code == 200, answer.content
+    clinic.index()
+    assert uids(clinic.get("/hanging-protocols?HangingProtocolName=gogus")) == BOTH
+
+
+def test_what_is_of_another_kind_fails_and_the_rest_is_stored(clinic: Any, sample: Any) -> None:
+    answer = stow(clinic, "/hanging-protocols", hanging_protocol(), color_palette("1.2.3"), sample("CT_small.dcm"))
+    assert answer.status_code == 202
+    assert [each["00081197"]["Value"] for each in answer.json()["00081198"]["Value"]] == [[0xA900], [0xA900]]
+    assert len(answer.json()["00081199"]["Value"]) == 1
+    assert stow(clinic, f"/hanging-protocols/{OTHER_UID}", hanging_protocol()).status_code == 409
+
+
+def test_where_nothing_can_be_stored_nothing_is(clinic: Any) -> None:
+    assert stow(clinic, "/palettes", hanging_protocol()).status_code == 404
+    assert stow(clinic, "/hanging-protocols/x", hanging_protocol()).status_code == 400
+    narrowed = Scope(clinic.made.organization_id, "launch", studies=("1.2.3",))
+    assert stow(clinic, "/hanging-protocols", hanging_protocol(), scope=narrowed).status_code == 409
+    assert list(clinic.services.originals.scan()) == []

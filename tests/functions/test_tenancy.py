@@ -18,7 +18,13 @@ GUARDED = [route for route in ROUTES if not route.public]
 OTHER = Scope("00000000-0000-4000-8000-000000000000", "admin")
 # Answers that concern the caller alone and nobody's data.
 OWN = "/auth/"
-STORES = ("/dicomweb/studies", "/dicomweb/studies/{study}", "/dicomweb/workitems")
+STORES = (
+    "/dicomweb/studies",
+    "/dicomweb/studies/{study}",
+    "/dicomweb/workitems",
+    "/dicomweb/{category}",
+    "/dicomweb/{category}/{instance}",
+)
 LISTS = ("/dicomweb/studies", "/dicomweb/series", "/dicomweb/instances", "/dicomweb/workitems", "/dicomweb/{category}")
 SUBSCRIBER = "READER"
 

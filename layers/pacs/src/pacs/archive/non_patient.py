@@ -63,6 +63,13 @@ def require_category(name: str) -> str:
     return name
 
 
+def require_instance(uid: str) -> str:
+    """The UID itself. Raises BadRequest."""
+    if not is_uid(uid):
+        raise BadRequest("instance is not a UID", field="instance")
+    return uid
+
+
 def conditions(scope: Scope, category: str, parameters: dict[str, Any]) -> list[str]:
     """The where clause over `non_patient_instances n`. Who may see some studies alone sees nothing that has none."""
     parameters |= {"organization_id": scope.organization_id, "classes": sorted(CATEGORIES[category])}
@@ -78,8 +85,7 @@ def conditions(scope: Scope, category: str, parameters: dict[str, Any]) -> list[
 def find_non_patient(services: Services, scope: Scope, category: str, uid: str) -> NonPatientInstance:
     """One instance of a kind. Raises NotFound when the scope covers none, BadRequest for what is no UID."""
     require_category(category)
-    if not is_uid(uid):
-        raise BadRequest("instance is not a UID", field="instance")
+    require_instance(uid)
     parameters: dict[str, Any] = {"uid": uid}
     wheres = " and ".join([*conditions(scope, category, parameters), "n.sop_instance_uid = :uid"])
     statement = f"select {COLUMNS} from non_patient_instances n where {wheres} order by n.received_at desc limit 1"  # noqa: S608

@@ -10,11 +10,11 @@ from pathlib import Path
 from pacs.archive.keys import InstancePath, NonPatientPath
 from pacs.archive.source import FileSource
 from pacs.dicom.header import Header, read_header
-from pacs.dicom.non_patient import is_non_patient
+from pacs.dicom.non_patient import NON_PATIENT, is_non_patient
 from pacs.dicom.preamble import HEAD_BYTES, PREAMBLE_BYTES, is_harmless
 from pacs.dicom.source import ByteSource, BytesSource
 from pacs.dicomweb.stow import NOT_AS_ANNOUNCED
-from pacs.errors import Forbidden, InvalidInstance, PacsError, StudyMismatch
+from pacs.errors import Forbidden, InvalidInstance, PacsError, SopClassMismatch, StudyMismatch
 from pacs.people.scope import Scope
 from pacs.ports import Outcome, Services
 
@@ -43,12 +43,15 @@ def store_instance(
     body: bytes | Path,
     *,
     study: str | None = None,
+    category: str | None = None,
+    instance: str | None = None,
     branch_id: str = "",
     source_ip: str = "",
 ) -> StoredInstance:
     """Store one Part 10 file durably; a Path is consumed. What is wrong with it is told in the answer.
 
-    `study`: when given, an instance of another study is refused. Raises StoreUnavailable.
+    `study`, `category` (of what belongs to no patient), `instance`: when given, what is of another, or another, is
+    refused. Raises StoreUnavailable.
     """
     uids = ("", "", "", "")
     try:
@@ -56,6 +59,7 @@ def store_instance(
         header = read_header(source)
         uids = uids_of(header)
         check_study(scope, study, uids[1])
+        check_category(header, category, instance)
         body = without_foreign_preamble(body)
         key = original_key(scope.organization_id, *uids)
         metadata = {
@@ -92,6 +96,14 @@ def check_study(scope: Scope, addressed: str | None, study: str) -> None:
         raise StudyMismatch("the instance belongs to another study than the URL", field="StudyInstanceUID")
     if scope.studies is not None and study not in scope.studies:
         raise Forbidden("this token may not store into this study", field="StudyInstanceUID")
+
+
+def check_category(header: Header, category: str | None, instance: str | None) -> None:
+    """Raises SopClassMismatch for an instance of another kind, or another instance, than the one addressed."""
+    if category is not None and NON_PATIENT.get(header.sop_class_uid) != category:
+        raise SopClassMismatch("the instance is of another kind than the URL", field="SOPClassUID")
+    if instance is not None and header.sop_instance_uid != instance:
+        raise SopClassMismatch("the instance is another than the one of the URL", field="SOPInstanceUID")
 
 
 def without_foreign_preamble(body: bytes | Path) -> bytes | Path:

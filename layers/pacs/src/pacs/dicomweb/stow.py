@@ -5,12 +5,13 @@ the URL, 0124 not allowed, C000 not understood, C122 a transfer syntax that is u
 words, as an Error Comment. An instance that replaced other bytes is no warning: it is what the sender meant, and the
 older stays as a version.
 
-Source: PS3.18 §10.5.3 and Annex I.2
+Source: PS3.18 §10.5.3, §12.5.3 and Annex I.2
 """
 
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from pacs.dicom.non_patient import NON_PATIENT
 from pacs.errors import BadRequest, PacsError, answer_for
 
 Json = dict[str, Any]
@@ -30,7 +31,10 @@ COMMENT_LENGTH = 64
 
 
 class Stored(Protocol):
-    """How the storing of one instance ended; UIDs are empty when its dataset did not give them."""
+    """How the storing of one instance ended; UIDs are empty when its dataset did not give them.
+
+    What belongs to no patient has no study and no series.
+    """
 
     @property
     def sop_class_uid(self) -> str: ...
@@ -58,8 +62,8 @@ def store_answer(results: Sequence[Stored], *, base_url: str) -> tuple[int, Json
     known = [each for each in failed if each.sop_instance_uid]
     answer: Json = {}
     studies = {each.study for each in stored}
-    if len(studies) == 1:
-        answer[RETRIEVE_URL] = url(f"{base_url}/studies/{studies.pop()}")
+    if len(studies) == 1 and (study := studies.pop()):
+        answer[RETRIEVE_URL] = url(f"{base_url}/studies/{study}")
     sequences = {
         FAILED_SOP_SEQUENCE: [{**reference(each), **failure(each)} for each in known],
         REFERENCED_SOP_SEQUENCE: [stored_item(each, base_url) for each in stored],
@@ -73,6 +77,8 @@ def store_answer(results: Sequence[Stored], *, base_url: str) -> tuple[int, Json
 
 def stored_item(each: Stored, base_url: str) -> Json:
     address = f"{base_url}/studies/{each.study}/series/{each.series}/instances/{each.sop_instance_uid}"
+    if category := NON_PATIENT.get(each.sop_class_uid):
+        address = f"{base_url}/{category}/{each.sop_instance_uid}"
     warning = {WARNING_REASON: {"vr": "US", "Value": [each.warning]}} if each.warning else {}
     return {**reference(each), RETRIEVE_URL: url(address), **warning}
 

@@ -1,6 +1,6 @@
 """STOW-RS requests: takes the instances out of a body and stores each. Used by functions/dicomweb.
 
-Source: PS3.18 §10.5.
+Source: PS3.18 §10.5 and §12.5.
 """
 
 from collections.abc import Callable, Iterator
@@ -42,16 +42,27 @@ Store = Callable[[bytes | Path], StoredInstance]
 
 
 def store_request(
-    services: Services, scope: Scope, request: Request, body: bytes | Path, study: str | None
+    services: Services,
+    scope: Scope,
+    request: Request,
+    body: bytes | Path,
+    *,
+    study: str | None = None,
+    category: str | None = None,
+    instance: str | None = None,
 ) -> Response:
-    """Store every instance of a request and tell of each: 200 all, 202 some or with warnings, 409 none."""
+    """Store every instance of a request and tell of each: 200 all, 202 some or with warnings, 409 none.
+
+    `study`, `category`, `instance`: what the URL names.
+    """
     chosen = choose(parse_accept(request.headers.getlist("accept")), ANSWERS)
     content_type = parse_content_type(request.headers.get("content-type"))
     part_type = type_of_parts(content_type)
     source_ip = request.client.host if request.client else ""
     # Who sees some branches only stores into the first of them.
     branch_id = scope.branches[0] if scope.branches else ""
-    store = partial(store_instance, services, scope, study=study, branch_id=branch_id, source_ip=source_ip)
+    addressed = partial(store_instance, study=study, category=category, instance=instance)
+    store = partial(addressed, services, scope, branch_id=branch_id, source_ip=source_ip)
     results: list[StoredInstance] = []
     with TemporaryDirectory(dir=spool_beside(body), prefix="stow-") as folder:
         try:
