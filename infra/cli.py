@@ -10,11 +10,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
-import orjson
 import typer
 from rich.console import Console
 
+from infra import cli_people
 from infra import cli_views as views
+from infra.cli_options import Json, parse_ttl, show
 from pacs.errors import BadRequest, PacsError, answer_for
 from pacs.people.scope import MEMBER_ROLES as ROLES
 from pacs.people.scope import Role, Scope
@@ -24,10 +25,8 @@ if TYPE_CHECKING:
     from pacs.ports import Audience
 
 REFUSED, INTERRUPTED = 1, 130
-DAY_S = 24 * 3600
-TTL_MAX_S = 7 * DAY_S
 # How an option is called on the command line whose fault a room has found.
-OPTIONS = {"ttl_s": "--ttl", "returnUrl": "--return-url"}
+OPTIONS = {"ttl_s": "--ttl", "returnUrl": "--return-url", **cli_people.OPTIONS}
 
 app = typer.Typer(
     help="Bulut PACS on one machine: the archive in the folder that PACS_HOME names (.pacs).",
@@ -36,9 +35,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+for name, group in cli_people.GROUPS.items():
+    app.add_typer(group, name=name)
 out = Console(soft_wrap=True, highlight=False)
 
-Json = Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON document instead of text.")]
 Ttl = Annotated[str, typer.Option("--ttl", metavar="TIME", help="How long it is good: 90s, 30m, 8h, 2d; at most 7d.")]
 
 
@@ -86,19 +86,6 @@ def fail(message: str, code: str, field: str | None, exit_code: int) -> None:
         err.print("pacs:", style="red", end=" ")
         err.print(message)
     sys.exit(exit_code)
-
-
-def show(document: Any) -> None:
-    sys.stdout.write(orjson.dumps(document, option=orjson.OPT_INDENT_2, default=str).decode() + "\n")
-
-
-def parse_ttl(text: str) -> int:
-    """`90s`, `30m`, `8h`, `2d` or plain seconds, as seconds. Raises BadRequest."""
-    units = {"s": 1, "m": 60, "h": 3600, "d": DAY_S}
-    number, unit = (text[:-1], text[-1]) if text[-1:] in units else (text, "s")
-    if not (number.isascii() and number.isdigit() and 0 < int(number[:9]) * units[unit] <= TTL_MAX_S):
-        raise BadRequest(f"{text!r} is no time between 1s and 7d: say it like 30m, 8h or 2d", field="ttl_s")
-    return int(number) * units[unit]
 
 
 def parse_uids(texts: list[str], option: str) -> list[str]:
@@ -356,6 +343,9 @@ def failures(
     document |= failures_document(home)
     show(document) if as_json else views.print_failures(out, document)
     raise typer.Exit(INTERRUPTED if document.get("interrupted") else 0)
+
+
+app.command()(cli_people.demo)
 
 
 def settle(home: "Home", since: datetime, as_json: bool, document: dict[str, Any]) -> None:

@@ -60,8 +60,17 @@ def errors_table() -> str:
 
 def commands_text() -> str:
     """Every command of `pacs` with what its --help says."""
+    return "".join(command_text(name, command) for name, command in commands().items()) + "\n"
+
+
+def commands() -> dict[str, Any]:
+    """Every command by its name; those of a group by both names."""
     group: Any = typer.main.get_command(app)
-    return "".join(command_text(name, command) for name, command in group.commands.items()) + "\n"
+    found: dict[str, Any] = {}
+    for name, command in group.commands.items():
+        inner = getattr(command, "commands", None)
+        found |= {f"{name} {each}": one for each, one in inner.items()} if inner else {name: command}
+    return found
 
 
 def command_text(name: str, command: Any) -> str:

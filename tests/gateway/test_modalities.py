@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pacs.dicom.modalities import Destination, Match, ModalityTable, Peer, Place, parse
+from pacs.dicom.modalities import Destination, Match, ModalityTable, Peer, Place, parse, with_branch
 from pacs.errors import BadRequest
 
 DEFAULT = Place("org", "main")
@@ -142,3 +142,13 @@ def test_a_table_that_cannot_be_relied_upon_is_refused_by_field(change: dict[str
 def test_what_is_no_json_object_is_refused(document: bytes) -> None:
     with pytest.raises(BadRequest):
         parse(document)
+
+
+def test_a_new_branch_is_called_by_its_code_unless_the_code_is_anothers() -> None:
+    place = Place("org", "kosova")
+    document = json.dumps({"mode": "strict", "default": DEFAULT.__dict__, "note": "kept"}).encode()
+    changed = with_branch(document, "KOSOVA", place)
+    assert changed and json.loads(changed)["note"] == "kept"
+    assert match(parse(changed), called="RAIPACS_KOSOVA").place == place
+    assert json.loads(with_branch(changed, "KOSOVA", place) or b"") == json.loads(changed)
+    assert with_branch(changed, "KOSOVA", FAR) is None

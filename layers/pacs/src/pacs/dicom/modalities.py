@@ -162,6 +162,17 @@ def parse(document: bytes) -> ModalityTable:
     )
 
 
+def with_branch(document: bytes, code: str, place: Place) -> bytes | None:
+    """The document in which a code in the called AE title names a place; None when it names another one already."""
+    known = parse(document).branches.get(code)
+    if known is not None and known != place:
+        return None
+    table = json.loads(document)
+    if known is None:
+        table.setdefault("branches", []).append({"code": code, **place.__dict__})
+    return json.dumps(table, ensure_ascii=False).encode()
+
+
 def entries(table: Mapping[str, Any], name: str) -> list[tuple[int, Any]]:
     found = table.get(name, [])
     if not isinstance(found, list):

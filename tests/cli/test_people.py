@@ -1,0 +1,122 @@
+"""Organizations, branches and members from a terminal, while the archive runs."""
+
+import json
+import subprocess
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.cli.conftest import PACS, START_S, Command
+
+PASSWORD = "correct horse battery"
+
+
+def made(pacs: Command, *arguments: str, password: str = "") -> Any:
+    """What a command has made, with a password on its standard input."""
+    done = subprocess.run(
+        [PACS, *arguments, "--json"],
+        env=pacs.environment(),
+        input=f"{password}\n",
+        capture_output=True,
+        text=True,
+        timeout=START_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+def sign_in(pacs: Command, email: str, password: str, **form: str) -> Any:
+    origin = json.loads((pacs.home / "ready.json").read_text())["http"]
+    return httpx2.post(f"{origin}/auth/token", data={"username": email, "password": password, **form})
+
+
+def me(pacs: Command, answer: Any) -> Any:
+    origin = json.loads((pacs.home / "ready.json").read_text())["http"]
+    token = answer.json()["access_token"]
+    return httpx2.get(f"{origin}/auth/me", headers={"Authorization": f"Bearer {token}"}).json()
+
+
+@pytest.fixture(scope="session")
+def company(pacs: Command) -> Any:
+    organization = made(pacs, "org", "add", "Tele A.Ş.")
+    branches = [made(pacs, "branch", "add", "Tele A.Ş.", name, "--code", name.upper()) for name in ("Ankara", "Bursa")]
+    return {**organization, "branches": branches}
+
+
+def test_a_branch_is_what_modalities_call(pacs: Command, company: Any) -> None:
+    assert company["name"] == "Tele A.Ş."
+    first, _ = company["branches"]
+    assert (first["code"], first["name"], first["called_ae_title"]) == ("ANKARA", "Ankara", "RAIPACS_ANKARA")
+    assert first["organization_id"] == company["id"]
+    table = json.loads((pacs.home / "store/exchange/objects/config/modalities.json").read_bytes())
+    assert {"code": "ANKARA", "organization_id": company["id"], "branch_id": first["id"]} in table["branches"]
+    taken = made(pacs, "branch", "add", company["id"], "Merkez", "--code", "MERKEZ")
+    assert taken["called_ae_title"] is None  # the first organization's modalities call it
+    again = pacs("branch", "add", "Tele A.Ş.", "Ankara", "--code", "ANKARA")
+    assert again.code == 1 and "the same key" in again.err
+
+
+def test_a_member_signs_in_with_the_password_that_was_given(pacs: Command, company: Any) -> None:
+    member = made(
+        pacs,
+        *("member", "add", "Reader@example.org", "--org", "Tele A.Ş.", "--role", "radiologist", "--branch", "BURSA"),
+        *("--name", "Dr. Ayşe", "--manager", "--password-stdin"),
+        password=PASSWORD,
+    )
+    assert (member["email"], member["branches"], member["manager"]) == ("reader@example.org", ["BURSA"], True)
+    assert "password" not in member
+    known = me(pacs, sign_in(pacs, "reader@example.org", PASSWORD, door="corporate"))
+    assert (known["member_id"], known["name"], known["role"]) == (member["id"], "Dr. Ayşe", "radiologist")
+    assert (known["branches"], known["manager"]) == ([company["branches"][1]["id"]], True)
+    assert sign_in(pacs, "reader@example.org", PASSWORD, door="admin").status_code == 401
+    listed = made(pacs, "member", "list", "--org", company["id"])["members"]
+    assert [(each["email"], each["branches"]) for each in listed if each["id"] == member["id"]] == [
+        ("reader@example.org", ["BURSA"])
+    ]
+    assert "password" not in str(listed)
+    assert made(pacs, "member", "disable", "reader@example.org", "--org", "Tele A.Ş.")["id"] == member["id"]
+    assert sign_in(pacs, "reader@example.org", PASSWORD).status_code == 401
+    assert "disabled" in pacs("member", "list", "--org", "Tele A.Ş.").out
+
+
+def test_a_password_is_made_and_an_importer_has_a_window(pacs: Command, company: Any) -> None:
+    member = made(
+        pacs, "member", "add", "i@example.org", "--org", "Tele A.Ş.", "--role", "technician", "--importer", "2h"
+    )
+    assert member["branches"][:2] == ["ANKARA", "BURSA"] and member["importer_until"]
+    assert me(pacs, sign_in(pacs, "i@example.org", member["password"]))["role"] == "importer"
+    told = pacs("member", "add", "t@example.org", "--role", "technician")
+    assert told.code == 0 and "(shown this once)" in told.out
+
+
+def test_the_demonstration_has_one_person_of_each_role(pacs: Command) -> None:
+    demo = made(pacs, "demo")
+    assert [each["code"] for each in demo["branches"]][:3] == ["MERKEZ", "DEV", "KOSOVA"]
+    assert len({each["password"] for each in demo["members"]}) == len(demo["members"]) == 6
+    doors = {"admin": "admin", "accounting": "accounting", "individual": "individual"}
+    for each in demo["members"]:
+        answer = sign_in(pacs, each["email"], each["password"], door=doors.get(each["role"], "corporate"))
+        assert (answer.status_code, me(pacs, answer)["role"]) == (200, each["role"])
+    again = pacs("demo")
+    assert again.code == 1 and "the same key" in again.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["branch", "add", "Nobody's", "X", "--code", "X"], "--org: there is no such organization"),
+        (["member", "add", "x@example.org", "--role", "boss"], "--role: the role is none of admin"),
+        (
+            ["member", "add", "x@example.org", "--role", "admin", "--branch", "NONE"],
+            "--branch: there is no branch NONE",
+        ),
+        (["member", "add", "nonsense", "--role", "admin"], "EMAIL: this is no e-mail address"),
+        (["member", "disable", "nobody@example.org"], "EMAIL: the organization has no such member"),
+        (["org", "add", " "], "NAME: name has 1 to 200 characters"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(pacs: Command, arguments: list[str], told: str) -> None:
+    done = pacs(*arguments)
+    assert done.code == 1 and told in done.err and done.err.count("\n") == 1
