@@ -162,6 +162,9 @@ class Nobody:
     def publish(self, topic: str, bodies: Sequence[str]) -> None:
         """Nothing is derived here."""
 
+    def send(self, queue: str, bodies: Sequence[str], *, delay_s: int = 0) -> None:
+        """Nor later."""
+
 
 @dataclass
 class Clinic:
