@@ -30,7 +30,7 @@ class Source:
     batch_size: int
     window_s: int = 0
     max_receives: int = 5
-    workers: int = 1  # processes on one machine
+    workers: int = 1  # processes on one machine; 0: a thread of the scheduler, for what takes little
     niceness: int = 0  # on one machine: how far they stand back for those who receive and answer
 
 
@@ -72,7 +72,7 @@ STORES = ("originals", "derived", "exchange")
 # Objects created in these stores raise an event into this queue.
 STORE_EVENTS = {"originals": "index"}
 
-TOPICS = (Topic("instance-indexed", subscribers=("derive",)),)
+TOPICS = (Topic("instance-indexed", subscribers=("derive", "log")),)
 
 STUDY = "/dicomweb/studies/{study}"
 SERIES = STUDY + "/series/{series}"
@@ -245,11 +245,19 @@ FUNCTIONS = (
         timeout_s=300,
     ),
     Function(
+        "arrivals",
+        "Records what was received, and when: a row an instance, one line of the log a batch.",
+        sources=(Source("log", batch_size=1000, window_s=2, workers=0),),
+        grants=(Grant("database", ("use",)),),
+        memory_mib=256,
+    ),
+    Function(
         "crons",
-        "What happens by the clock: store and index are reconciled, what was deleted long ago is removed.",
+        "What happens by the clock: store and index are reconciled, what was deleted or received long ago is removed.",
         schedules=(
             Schedule("reconcile", "30 0 * * *", "reconcile", after_boot=True),
             Schedule("purge", "30 1 * * *", "purge"),
+            Schedule("prune", "0 2 * * *", "prune"),
         ),
         grants=(
             Grant("database", ("use",)),

@@ -178,6 +178,7 @@ def duration(seconds: float) -> str:
 def print_status(console: Console, document: Mapping[str, Any]) -> None:
     ready, counts, disk = document["running"], document["counts"], document["disk"]
     dicom = ready["dicom"]
+    today = document["received_today"]
     used = 1 - disk["free_bytes"] / disk["total_bytes"]
     failures = ", ".join(f"{count:,} {stage}" for stage, count in sorted(document["failures"].items()))
     lines = (
@@ -186,6 +187,7 @@ def print_status(console: Console, document: Mapping[str, Any]) -> None:
         ("process", str(ready["pid"])),
         ("home", disk["home"]),
         ("disk", f"{size(disk['free_bytes'])} free of {size(disk['total_bytes'])} ({used:.0%} used)"),
+        ("received", f"today {counted(today['instances'], 'instance')}, {size(today['size_bytes'])}"),
         ("failures", f"{failures} (see `pacs failures`)" if failures else "none"),
     )
     for name, value in lines:

@@ -2,12 +2,13 @@
 
 from typing import Any
 
+from pacs.archive.arrivals import prune_arrivals
 from pacs.archive.reconciling import reconcile
 from pacs.archive.trash import purge_deleted
 from pacs.bootstrap import services
 from pacs.entry.observability import logger
 
-TASKS = {"reconcile": reconcile, "purge": purge_deleted}
+TASKS = {"reconcile": reconcile, "purge": purge_deleted, "prune": prune_arrivals}
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, int]:

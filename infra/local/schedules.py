@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from functions.catalogue import FUNCTIONS, Function, Schedule
+from functions.catalogue import FUNCTIONS, Function, Schedule, Source
 from infra.local.invocation import Handler, context_of, load
+from infra.local.workers import start_beside
 
 FIELDS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
 # The longest time between two runs of any expression: 29 February around a century without one.
@@ -141,10 +142,16 @@ class Scheduler:
             stop.wait(LOOK_S)
 
 
-def main(home: Path) -> None:
-    """Run the schedules until SIGTERM; a task that runs is finished."""
+def main(home: Path, beside: Iterable[tuple[Function, Source, Handler]]) -> None:
+    """Run the schedules until SIGTERM, and beside them the functions that take little; what runs is finished."""
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     scheduler = Scheduler(FUNCTIONS, home / "schedules.json")
-    scheduler.run_after_boot(home / "boot", BOOT_ID.read_text())
-    scheduler.run(stop)
+    threads = start_beside(beside, stop)
+    try:
+        scheduler.run_after_boot(home / "boot", BOOT_ID.read_text())
+        scheduler.run(stop)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()

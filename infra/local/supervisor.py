@@ -113,7 +113,13 @@ class Supervisor:
                 for number in range(1, source.workers + 1):
                     name = function.name if source.workers == 1 else f"{function.name}-{number}"
                     yield name, partial(workers.main, function, source, self.handlers[function.name])
-        yield "scheduler", partial(schedules.main, self.home)
+        beside = [
+            (function, source, self.handlers[function.name])
+            for function in FUNCTIONS
+            for source in function.sources
+            if not source.workers
+        ]
+        yield "scheduler", partial(schedules.main, self.home, beside)
 
     def announce(self, found: Mapping[str, Any], *, as_json: bool) -> None:
         """Write ready.json and the last words of the start; the administrator's password is shown once."""

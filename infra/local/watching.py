@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from functions.catalogue import FUNCTIONS
 from infra.local.running import Home
+from pacs.archive.arrivals import received_since
 from pacs.archive.failures import count_failures, list_failures
 from pacs.archive.keys import NON_PATIENT_FOLDER
 from pacs.archive.rebuilding import named_keys, retry_failures
@@ -46,10 +47,16 @@ def status_document(home: Home) -> dict[str, Any]:
     return {
         "running": running,
         "counts": dict(home.services.database.fetch(COUNTS)[0]),
+        "received_today": received_since(home.services.database, midnight()),
         "queues": {name: vars(depth) for name, depth in queue_depths(home).items()},
         "failures": count_failures(home.services.database),
         "disk": {"home": str(home.services.settings.home), "free_bytes": disk.free, "total_bytes": disk.total},
     }
+
+
+def midnight() -> datetime:
+    """When today began where this machine stands."""
+    return datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def queue_depths(home: Home) -> dict[str, QueueDepth]:

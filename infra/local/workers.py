@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from functions.catalogue import STORE_EVENTS, Function, Source
@@ -79,7 +79,7 @@ class Worker:
 
     def recover(self) -> bool:
         """Take back what a worker before us received and did not finish, unless another one may be at it."""
-        if self.source.workers == 1:
+        if self.source.workers <= 1:
             self.queue.recover(self.source.queue)
         return True
 
@@ -170,3 +170,19 @@ def main(function: Function, source: Source, handler: Handler) -> None:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     Worker(function, source, handler, local_queue(settings())).run(stop)
+
+
+def start_beside(fed: Iterable[tuple[Function, Source, Handler]], stop: threading.Event) -> list[threading.Thread]:
+    """Work in threads of a process that has something else to do; one that breaks sets `stop`, to be started again."""
+    from pacs.bootstrap import local_queue, settings
+
+    def work(function: Function, source: Source, handler: Handler) -> None:
+        try:
+            Worker(function, source, handler, local_queue(settings())).run(stop)
+        finally:
+            stop.set()
+
+    threads = [threading.Thread(target=work, args=each) for each in fed]
+    for thread in threads:
+        thread.start()
+    return threads

@@ -48,6 +48,7 @@ IMPORT_RATIOS = {
 }
 OTHERS_RATIO = 2.8  # a function that has no budget of its own
 NEVER = {
+    "arrivals": {"fastapi", "mangum", "pydicom", "numpy"},
     "authorizer": {"fastapi", "mangum", "pydicom", "sqlalchemy", "boto3"},
     "crons": {"fastapi", "mangum", "pydicom"},
     "deriver": {"fastapi", "mangum"},

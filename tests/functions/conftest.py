@@ -62,7 +62,7 @@ def clinic(tmp_path: Path, fresh_dsn: str, monkeypatch: pytest.MonkeyPatch) -> I
         "PACS_HOME": str(tmp_path),
         "PACS_DATABASE_DSN": fresh_dsn,
         "PACS_PUBLIC_URL": "http://testserver",
-        "PACS_TOPICS": '{"instance-indexed": ["derive"]}',
+        "PACS_TOPICS": '{"instance-indexed": ["derive", "log"]}',
         "PACS_CORS_ORIGINS": "https://viewer.example",
     }.items():
         monkeypatch.setenv(name, value)

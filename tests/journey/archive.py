@@ -133,6 +133,11 @@ class Archive:
         assert row
         return int(row[0])
 
+    def indexed(self) -> set[str]:
+        """The SHA-256 of every instance that the index knows."""
+        with psycopg.connect(EmbeddedPostgres(self.home).dsn, autocommit=True) as connection:
+            return {str(row[0]) for row in connection.execute("select sha256 from instances")}
+
     def processes(self) -> list[int]:
         """Every process of this machine that works in this home, whoever started it."""
         return [int(each.name) for each in Path("/proc").iterdir() if each.name.isdigit() and self.concerns(each)]

@@ -96,7 +96,8 @@ def send_round(archive: Archive, browser: httpx2.Client, files: list[Sent]) -> N
     for each in files:
         send(archive, each)
     stored = [each for each in files if each.status == 0 and each.name not in OF_NO_PATIENT]
-    until(lambda: all(is_indexed(browser, each) for each in stored), "not everything is indexed")
+    digests = {hashlib.sha256(each.instance.part10).hexdigest() for each in stored}
+    until(lambda: digests <= archive.indexed(), "not everything is indexed")
     for each in stored:
         ask(browser, each)
     expected = {f"{'/'.join(each.instance.uids)}.dcm": each for each in stored if each.name in WITHOUT_FRAMES}
@@ -111,11 +112,6 @@ def send(archive: Archive, file: Sent) -> None:
             answer = sender.store(instance.encoded, instance.sop_class_uid, instance.sop_instance_uid)
             file.status, file.comment = answer
         sender.release()
-
-
-def is_indexed(browser: httpx2.Client, file: Sent) -> bool:
-    etag = browser.head(file.instance.path, headers=AS_STORED).headers.get("ETag", "")
-    return bool(etag.strip('"') == hashlib.sha256(file.instance.part10).hexdigest())
 
 
 def ask(browser: httpx2.Client, file: Sent) -> None:

@@ -191,7 +191,7 @@ def delete_pictures(services: Services, paths: Sequence[keys.InstancePath]) -> N
 
 
 def instance_event(row: Mapping[str, Any]) -> str:
-    """What the deriver, and later the warehouse, are told of an instance: eight fields and whose it is."""
+    """What the deriver, and later the warehouse, are told of an instance: eight fields, whose it is, and since when."""
     return orjson.dumps(
         {
             "organizationId": row["organization_id"],
@@ -203,6 +203,7 @@ def instance_event(row: Mapping[str, Any]) -> str:
             "FileName": row["object_key"].rsplit("/", 1)[-1],
             "FileSize": row["size_bytes"],
             "FilePath": row["object_key"],
+            "ReceivedAt": row["received_at"],
         }
     ).decode()
 

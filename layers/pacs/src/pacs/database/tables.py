@@ -269,6 +269,19 @@ failures = Table(
     UniqueConstraint("stage", "object_key"),
 )
 
+# Each time that an instance was received.
+arrivals = Table(
+    "arrivals",
+    metadata,
+    identifier("organization_id", primary_key=True),
+    words("sop_instance_uid", primary_key=True),
+    Column("at", DateTime(timezone=True), primary_key=True),
+    words("study_instance_uid", nullable=False),
+    words("series_instance_uid", nullable=False),
+    words("transfer_syntax_uid", nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+)
+
 # What somebody deleted: out of the index, its original kept as an older version until `delete_after`.
 deleted_instances = Table(
     "deleted_instances",

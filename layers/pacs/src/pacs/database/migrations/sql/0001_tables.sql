@@ -143,6 +143,19 @@ create table failures (
   unique (stage, object_key)
 );
 
+create table arrivals (
+  organization_id uuid not null,
+  sop_instance_uid text collate "C" not null,
+  at timestamptz not null,
+  study_instance_uid text collate "C" not null,
+  series_instance_uid text collate "C" not null,
+  transfer_syntax_uid text collate "C" not null,
+  size_bytes bigint not null,
+  primary key (organization_id, sop_instance_uid, at)
+);
+
+create index arrivals_at on arrivals using brin (at);
+
 create table deleted_instances (
   organization_id uuid not null,
   study_instance_uid text collate "C" not null,
