@@ -3,6 +3,7 @@
 Source: PS3.18 §10.6.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -130,7 +131,12 @@ def item_condition(filters: list[tuple[int, Filter]], parameters: dict[str, Any]
 def order_of(query: Query) -> str:
     """What orderby names, then our own order, which makes pages disjoint."""
     asked = [f"{column(each.attribute)}{' desc' * each.descending} nulls last" for each in query.order]
-    return ", ".join([*asked, ORDER[query.level]])
+    own = ORDER[query.level]
+    if any(each.attribute.sequence and each.kind != "wildcard" for each in query.filters):
+        # PostgreSQL takes what a request names for much more common than it is, and would look for it by walking
+        # through everything in this order; so no index may give the order.
+        own = re.sub(r"^[a-z_.]+", r"\g<0> || ''", own)
+    return ", ".join([*asked, own])
 
 
 def scope_conditions(scope: Scope, parameters: dict[str, Any]) -> list[str]:
