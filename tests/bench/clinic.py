@@ -245,9 +245,12 @@ def check_kept(archive: Archive, ledger: Ledger) -> None:
             assert number_of_instances(browser, study) == 0, "a deleted study is back"
 
 
-def keep_on(work: "Modality | Reader | Desk", every_s: float, over: threading.Event, ledger: Ledger) -> None:
-    """Begin the work every so many seconds until it is over; late, it begins at once. What fails is noted."""
-    name, begin_at = type(work).__name__, time.monotonic()
+def keep_on(
+    work: "Modality | Reader | Desk", first_s: float, every_s: float, over: threading.Event, ledger: Ledger
+) -> None:
+    """Begin the work after some seconds, then every so many; late, it begins at once. What fails is noted."""
+    name, begin_at = type(work).__name__, time.monotonic() + first_s
+    over.wait(first_s)
     while not over.is_set():
         try:
             work()

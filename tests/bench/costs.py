@@ -1,6 +1,7 @@
 """What storing a series costs: S3 requests and SQL statements, counted. Asked by the budgets and the benchmark."""
 
 import json
+import logging
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -86,6 +87,7 @@ class LaterClock:
 @contextmanager
 def buckets() -> Iterator[tuple[list[S3Store], list[str]]]:
     """Originals and derived on S3, and the requests to them."""
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # it would print each request
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

@@ -96,8 +96,8 @@ def run(archive: Archive, plan: Plan, say: Callable[[str], None]) -> Ledger:
     """Load a running archive, and check that it bore it. Raises AssertionError."""
     ledger, over, memory = Ledger(), threading.Event(), Memory(archive)
     threads = [
-        threading.Thread(target=keep_on, args=(work, every_s, over, ledger), daemon=True)
-        for work, every_s in workers(archive, plan, ledger)
+        threading.Thread(target=keep_on, args=(work, first_s, every_s, over, ledger), daemon=True)
+        for work, first_s, every_s in workers(archive, plan, ledger)
     ]
     for thread in threads:
         thread.start()
@@ -118,13 +118,16 @@ def run(archive: Archive, plan: Plan, say: Callable[[str], None]) -> Ledger:
     return ledger
 
 
-def workers(archive: Archive, plan: Plan, ledger: Ledger) -> list[tuple[Modality | Reader | Desk, float]]:
-    """Everybody, and how often each begins, in seconds."""
-    every_study_s = 3600 * len(KINDS) / plan.studies_an_hour
+def workers(archive: Archive, plan: Plan, ledger: Ledger) -> list[tuple[Modality | Reader | Desk, float, float]]:
+    """Everybody, when each begins and how often, in seconds: those who do the same take turns."""
+    study_s, look_s = 3600 * len(KINDS) / plan.studies_an_hour, 3600 / plan.looks_an_hour
+    modalities = [Modality(archive, ledger, kind, max(1, kind.images // plan.shorter)) for kind in KINDS]
+    readers = [Reader(archive, ledger, seed) for seed in range(plan.readers)]
+    desk = Desk(archive, ledger, plan.import_images)
     return [
-        *((Modality(archive, ledger, kind, max(1, kind.images // plan.shorter)), every_study_s) for kind in KINDS),
-        *((Reader(archive, ledger, seed), 3600 / plan.looks_an_hour) for seed in range(plan.readers)),
-        (Desk(archive, ledger, plan.import_images), 3600 / plan.imports_an_hour),
+        *((each, number / len(KINDS) * study_s, study_s) for number, each in enumerate(modalities)),
+        *((each, number / plan.readers * look_s, look_s) for number, each in enumerate(readers)),
+        (desk, 0.0, 3600 / plan.imports_an_hour),
     ]
 
 

@@ -21,6 +21,7 @@ OURS_PDU = 16384
 LONGEST_PDU = 131072
 CONTEXT_ID = 1
 COMMAND, LAST = 1, 2
+STATUS = 0x0900
 RELEASE_RQ = b"\x05\x00\x00\x00\x00\x04\x00\x00\x00\x00"
 
 
@@ -59,6 +60,17 @@ def store_command(message_id: int, sop_class_uid: str, sop_instance_uid: str) ->
         + element(0x1000, uid(sop_instance_uid))
     )
     return element(0x0000, struct.pack("<I", len(body))) + body
+
+
+def status_of(command: bytes) -> int:
+    """The status of a response. Source: PS3.7 §6.3.1."""
+    at = 0
+    while at < len(command):
+        _, number, length = struct.unpack_from("<HHI", command, at)
+        if number == STATUS:
+            return int.from_bytes(command[at + 8 : at + 8 + length], "little")
+        at += 8 + length
+    raise SystemExit("a response without a status")
 
 
 def fragments(data: bytes, control: int, maximum: int) -> bytes:
@@ -109,9 +121,8 @@ class Association:
             _, body = self.receive()
             command += body[6:]
             last = bool(body[5] & LAST)
-        at = command.index(struct.pack("<HHI", 0, 0x0900, 2)) + 8
-        if command[at : at + 2] != b"\0\0":
-            raise SystemExit(f"refused with status {command[at + 1]:02X}{command[at]:02X}")
+        if status := status_of(command):
+            raise SystemExit(f"refused with status {status:04X}")
 
     def release(self) -> None:
         self.socket.sendall(RELEASE_RQ)
