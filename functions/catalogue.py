@@ -5,7 +5,7 @@ of ours.
 Path strings are API Gateway's and FastAPI's alike; `{path+}` (greedy) is `{path:path}` to FastAPI.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Layer = Literal["pacs", "codecs"]
@@ -99,7 +99,14 @@ def retrieve_routes(path: str) -> tuple[Route, ...]:
     return (Route("GET", path, "archive.retrieve"), Route("HEAD", path, "archive.retrieve"))
 
 
-FUNCTIONS = (
+def described(*functions: Function) -> tuple[Function, ...]:
+    """With OPTIONS of every resource of DICOMweb, which `dicomweb` answers, whoever serves the resource."""
+    paths = dict.fromkeys(each.path for one in functions for each in one.routes if each.path.startswith("/dicomweb"))
+    options = tuple(Route("OPTIONS", path, public=True) for path in paths)
+    return tuple(replace(each, routes=each.routes + options) if each.name == "dicomweb" else each for each in functions)
+
+
+FUNCTIONS = described(
     Function(
         "authorizer",
         "Turns the token of a request into a scope, or refuses it.",
@@ -141,6 +148,8 @@ FUNCTIONS = (
             Route("POST", NON_PATIENT + "/{instance}", "archive.store", streamed=True),
             *retrieve_routes(NON_PATIENT + "/{instance}"),
             *retrieve_routes(NON_PATIENT + "/{instance}/bulkdata/{path+}"),
+            Route("GET", "/dicomweb", public=True),
+            Route("HEAD", "/dicomweb", public=True),
         ),
         # Bringing back a deleted instance ends with its being indexed.
         grants=(*READ_ARCHIVE, Grant("store:originals", ("write", "delete")), Grant("queue:index", ("send",))),

@@ -34,7 +34,7 @@ def document() -> Json:
         if function.routes:
             made = document_of(function)
             schemas |= {name: each for name, each in made["components"]["schemas"].items() if name not in NOT_OURS}
-            for route in function.routes:
+            for route in (each for each in function.routes if each.method != "OPTIONS"):
                 path = route.path.replace("+}", "}")
                 operation = made["paths"][path][route.method.lower()]
                 operation = described(function, route, operation)

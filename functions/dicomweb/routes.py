@@ -1,4 +1,4 @@
-"""All routes of DICOMweb: search (QIDO-RS), retrieve (WADO-RS, WADO-URI), store (STOW-RS), delete; and
+"""All routes of DICOMweb: search (QIDO-RS), retrieve (WADO-RS, WADO-URI), store (STOW-RS), delete; capabilities; and
 the Non-Patient Instance service.
 
 Source: PS3.18 §9, §10 and §12
@@ -6,9 +6,9 @@ Source: PS3.18 §9, §10 and §12
 
 from fastapi import APIRouter
 
-from functions.dicomweb import deleting, non_patient, retrieving, searching, storing, uri
+from functions.dicomweb import deleting, describing, non_patient, retrieving, searching, storing, uri
 
 router = APIRouter()
 # What names its kind in the path stands behind the words that other paths have there.
-for part in (searching, storing, retrieving, deleting, uri, non_patient):
+for part in (searching, storing, retrieving, deleting, uri, describing, non_patient):
     router.routes += part.router.routes

@@ -32,7 +32,7 @@ from infra.local.proxy_event import (
     authorizer_event,
     proxy_event,
 )
-from infra.local.routing import Match, Routes
+from infra.local.routing import Match, Node, Routes
 from pacs.errors import (
     UNKNOWN,
     BadRequest,
@@ -141,11 +141,11 @@ class Gateway:
 
     async def answer(self, request: Request) -> Answer:
         """Raises PacsError for what no handler has answered."""
-        if request.method == "OPTIONS":
+        found = self.routes.find(request.path)
+        if request.method == "OPTIONS" and is_preflight(request, found):
             return self.preflight(request)
         if self.edge and (answer := await self.edge(request)):
             return answer
-        found = self.routes.find(request.path)
         if found is None:
             raise NotFound("there is nothing at this address")
         node, parameters = found
@@ -212,6 +212,12 @@ class Gateway:
             found.append((b"access-control-allow-origin", origin))
             found.append((b"access-control-expose-headers", EXPOSED_HEADERS))
         return found
+
+
+def is_preflight(request: Request, found: tuple[Node, dict[str, str]] | None) -> bool:
+    """Whether a browser asks before it calls: always, where nobody else has an answer to OPTIONS."""
+    asked = any(name == b"access-control-request-method" for name, _ in request.headers)
+    return asked or found is None or "OPTIONS" not in found[0].methods
 
 
 async def read_pieces(receive: Receive, headers: Headers) -> AsyncIterator[bytes]:

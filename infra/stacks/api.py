@@ -66,19 +66,11 @@ class Api(Stack):
 
     def _rest_api(self) -> apigateway.RestApi:
         stage = self.stage
-        cors = (
-            apigateway.CorsOptions(
-                allow_origins=list(stage.cors_origins), allow_headers=["Authorization", "Content-Type", "Accept"]
-            )
-            if stage.cors_origins
-            else None
-        )
         return apigateway.RestApi(
             self,
             "Api",
             rest_api_name=f"{stage.prefix}api",
             binary_media_types=["*/*"],
-            default_cors_preflight_options=cors,
             endpoint_configuration=apigateway.EndpointConfiguration(types=[apigateway.EndpointType.REGIONAL]),
             deploy_options=apigateway.StageOptions(
                 stage_name="v1",
@@ -130,6 +122,17 @@ class Api(Stack):
                         authorization_type=apigateway.AuthorizationType.CUSTOM,
                         authorizer=authorizer,
                     )
+
+        self._preflights()
+
+    def _preflights(self) -> None:
+        """For browsers elsewhere that ask before they call, where no function answers OPTIONS itself."""
+        routes = [route for function in catalogue.FUNCTIONS for route in function.routes]
+        paths = {route.path for route in routes} - {route.path for route in routes if route.method == "OPTIONS"}
+        for path in sorted(paths) if self.stage.cors_origins else ():
+            self.rest_api.root.resource_for_path(path).add_cors_preflight(
+                allow_origins=list(self.stage.cors_origins), allow_headers=["Authorization", "Content-Type", "Accept"]
+            )
 
     def _migrate(self) -> None:
         """The database is brought to this version before any function that expects it takes over."""

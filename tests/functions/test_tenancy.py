@@ -146,7 +146,9 @@ def test_nobody_gets_in(clinic: Any, route: Route, bearer: str) -> None:
 
 def test_what_is_public_is_listed_here() -> None:
     """A route becomes public on purpose only."""
-    assert {name(route) for route in ROUTES if route.public} == {
+    assert {name(route) for route in ROUTES if route.public and route.method != "OPTIONS"} == {
+        "GET /dicomweb",
+        "HEAD /dicomweb",
         "GET /ohif",
         "GET /ohif/config",
         "POST /ohif/session",

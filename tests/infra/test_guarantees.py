@@ -232,7 +232,7 @@ def test_every_route_of_the_catalogue_is_there_behind_the_authorizer(synthesized
     built = {}
     for method in synthesized.resources(stack, "AWS::ApiGateway::Method").values():
         properties = method["Properties"]
-        if properties["HttpMethod"] != "OPTIONS":
+        if properties["Integration"]["Type"] == "AWS_PROXY":
             route = (properties["HttpMethod"], path_of(properties["ResourceId"]))
             built[route] = properties["AuthorizationType"] == "CUSTOM" and "AuthorizerId" in properties
     wanted = {(route.method, route.path): not route.public for each in catalogue.FUNCTIONS for route in each.routes}

@@ -30,6 +30,7 @@ def make_app(*routers: APIRouter) -> FastAPI:
     app.add_exception_handler(HTTPException, tell_error)
     app.add_exception_handler(RequestValidationError, tell_error)
     app.add_middleware(Unforeseen)
+    app.add_middleware(Unslashed)
     return app
 
 
@@ -91,6 +92,16 @@ async def tell_error(request: Request, error: Exception) -> Response:
     return Response(
         error_body(code, message, request_id(request), field), status, headers, media_type="application/json"
     )
+
+
+class Unslashed:
+    """A slash behind a path means nothing: a redirect would name the host that API Gateway has, not ours."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        await self.app({**scope, "path": scope["path"].rstrip("/") or "/"}, receive, send)
 
 
 class Unforeseen:
