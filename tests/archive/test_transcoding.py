@@ -28,6 +28,8 @@ NATIVE = [
     "MR_small.dcm",
     "MR_small_bigendian.dcm",
     "rtdose.dcm",
+    "rtdose_expb.dcm",
+    "ExplVR_BigEnd.dcm",
     "image_dfl.dcm",
     "examples_palette.dcm",
 ]
@@ -62,7 +64,7 @@ def test_pixels_and_everything_else_stay_what_they_were(archive: Any, sample: Sa
     instance, before = put(archive, body), dcmread(BytesIO(body), force=True)
     expected = pixel_array(before)
     native = name in NATIVE
-    for syntax in (EXPLICIT, DEFLATED) if name == "rtdose.dcm" else (EXPLICIT, DEFLATED, *ENCODED):
+    for syntax in (EXPLICIT, DEFLATED) if name.startswith("rtdose") else (EXPLICIT, DEFLATED, *ENCODED):
         after = dcmread(BytesIO(transcoded(archive, instance, syntax)))
         assert after.file_meta.TransferSyntaxUID == syntax
         assert after.file_meta.MediaStorageSOPInstanceUID == before.SOPInstanceUID

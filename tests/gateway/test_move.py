@@ -168,7 +168,20 @@ def test_a_lost_original_fails_alone(held: Clinic) -> None:
     assert failed.FailedSOPInstanceUIDList == "1.2.1.1.1"
 
 
-@pytest.mark.parametrize("name", ["MR_small_RLE.dcm", "JPEG2000.dcm", "MR_small_implicit.dcm", "image_dfl.dcm"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "MR_small_RLE.dcm",
+        "JPEG2000.dcm",
+        "MR_small_implicit.dcm",
+        "image_dfl.dcm",
+        "MR_small_jpeg_ls_lossless.dcm",
+        "MR_small_bigendian.dcm",
+        "ExplVR_BigEnd.dcm",
+        "liver_expb_1frame.dcm",
+        "rtdose_expb.dcm",
+    ],
+)
 @pytest.mark.parametrize("taken", [EXPLICIT, IMPLICIT])
 def test_a_peer_that_does_not_take_the_stored_syntax_gets_it_decoded(clinic: Clinic, name: str, taken: str) -> None:
     original = sample(name)

@@ -13,11 +13,15 @@ from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 
 from pacs.dicom.frames import FrameTable
-from pacs.dicom.header import DEFLATED, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE
+from pacs.dicom.header import DEFLATED, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, read_header
+from pacs.dicom.part10 import native_pixels, write_part10
+from pacs.dicom.source import BytesSource
+from pacs.dicom.trailing import read_trailing
 from pacs.dicom.transcode import to_explicit_little_endian
 from pacs.errors import NotAcceptable, PacsError, UndecodablePixels
 
 PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+PIECE_BYTES = 8 << 20
 AS_THEY_ARE = {EXPLICIT_LITTLE, IMPLICIT_LITTLE, "1.2.840.10008.1.2.1.99"}
 
 
@@ -41,9 +45,11 @@ def decoded(part10: bytes, frames: str) -> Dataset:
     stored = str(dataset.file_meta.TransferSyntaxUID)
     if stored in AS_THEY_ARE:
         return dataset
-    if stored == EXPLICIT_BIG or stored in DEFLATED:
-        raise NotAcceptable("big endian and referenced pixels are sent as they are stored, or not at all")
     table = FrameTable.unpack(frames, stored)
+    if stored == EXPLICIT_BIG:
+        return dcmread(io.BytesIO(little_endian(part10, table)))
+    if stored in DEFLATED:
+        raise NotAcceptable("referenced pixels are sent as they are stored, or not at all")
     if not table.number_of_frames:
         if any(each in dataset for each in PIXELS):
             raise UndecodablePixels("the index knows no frames of this instance")
@@ -61,6 +67,15 @@ def decoded(part10: bytes, frames: str) -> Dataset:
     dataset["PixelData"].VR = "OB" if int(dataset.BitsAllocated) <= 8 else "OW"
     dataset["PixelData"].is_undefined_length = False
     return dataset
+
+
+def little_endian(part10: bytes, table: FrameTable) -> bytes:
+    """A big-endian file in Explicit VR Little Endian, words of pixels and all other values turned round."""
+    source = BytesSource(part10)
+    header = read_header(source)
+    pixels = native_pixels(header, source.read, PIECE_BYTES)
+    trailing = read_trailing(source, header, table)
+    return b"".join(write_part10(header, source.read, EXPLICIT_LITTLE, {}, pixels, trailing))
 
 
 def encode(dataset: Dataset, transfer_syntax_uid: str) -> bytes:

@@ -20,6 +20,7 @@ Read = Callable[[int, int], bytes]  # offset and length
 DEFLATED_EXPLICIT = "1.2.840.10008.1.2.1.99"
 TRANSFER_SYNTAX_UID, MEDIA_CLASS, MEDIA_INSTANCE = 0x00020010, 0x00020002, 0x00020003
 IMPLEMENTATION = {0x00020012: b"2.25.7745100516778077740613604775905794500", 0x00020013: b"BULUTPACS "}
+BITS_ALLOCATED = 0x00280100
 OFFSET_TABLES = (0x7FE00001, 0x7FE00002)
 # Source: PS3.5 §7.1.2: these take four bytes of length, all others two.
 LONG = frozenset(("OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"))
@@ -104,7 +105,7 @@ def written_element(item: Item, tag: int, element: Element, read: Read) -> Itera
     if tag in PIXELS and value.startswith(FRAGMENT):  # an icon, compressed as it was
         yield head(tag, "OB", UNDEFINED) + value + SEQUENCE_END
         return
-    yield written(tag, vr, value if item.little_endian else swapped(value, vr))
+    yield written(tag, vr, value if item.little_endian else swapped(value, WORD_BYTES.get(vr, 1)))
 
 
 def written_item(item: Item, read: Read) -> bytes:
@@ -125,9 +126,8 @@ def head(tag: int, vr: str, length: int) -> bytes:
     return struct.pack(form, tag >> 16, tag & 0xFFFF, vr.encode(), length)
 
 
-def swapped(value: bytes, vr: str) -> bytes:
-    """A big-endian value in little endian."""
-    size = WORD_BYTES.get(vr, 1)
+def swapped(value: bytes, size: int) -> bytes:
+    """A big-endian value of words of this many bytes in little endian."""
     body = bytearray(value)
     whole = len(value) // size * size
     for position in range(size):
@@ -141,10 +141,12 @@ def native_pixels(header: Header, read: Read, piece_bytes: int) -> Iterator[byte
     if pixels is None or pixels.length is None:
         return
     vr = pixels.vr if len(pixels.vr) == 2 else "OW"
+    # A sample of more than 16 bits is one word.
+    word_bytes = max(WORD_BYTES.get(vr, 1), (header.root.integer(BITS_ALLOCATED) or 0) // 8 if vr == "OW" else 1)
     yield head(pixels.tag, vr, pixels.length + pixels.length % 2)
     for offset in range(0, pixels.length, piece_bytes):
         piece = read(pixels.offset + offset, min(piece_bytes, pixels.length - offset))
-        yield piece if header.root.little_endian else swapped(piece, vr)
+        yield piece if header.root.little_endian else swapped(piece, word_bytes)
     yield b"\0" * (pixels.length % 2)
 
 
