@@ -7,6 +7,7 @@ from pydicom import dcmread
 from pynetdicom.dsutils import decode
 
 from gateway_scp import part10
+from pacs.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from tests.gateway.sender import CT_IMAGE, EXPLICIT_LITTLE
 
 
@@ -20,8 +21,8 @@ def test_file_meta_is_what_pydicom_reads(instance: str) -> None:
         "MediaStorageSOPClassUID": CT_IMAGE,
         "MediaStorageSOPInstanceUID": instance,
         "TransferSyntaxUID": EXPLICIT_LITTLE,
-        "ImplementationClassUID": part10.IMPLEMENTATION_CLASS_UID,
-        "ImplementationVersionName": part10.IMPLEMENTATION_VERSION_NAME,
+        "ImplementationClassUID": IMPLEMENTATION_CLASS_UID,
+        "ImplementationVersionName": IMPLEMENTATION_VERSION_NAME,
     }
     assert len(part10.file_meta(CT_IMAGE, instance, EXPLICIT_LITTLE)) == (
         132 + 12 + found.file_meta.FileMetaInformationGroupLength

@@ -16,11 +16,11 @@ from pynetdicom.presentation import PresentationContext, build_context
 
 from gateway_scp.conversation import Refused, pdu_room
 from gateway_scp.index import Stored
-from gateway_scp.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from gateway_scp.retrieving import ALL_FAILED
 from gateway_scp.sending import DECODED, Context, choose, store
 from pacs.dicom.modalities import Destination, ModalityTable, Place
 from pacs.dicom.transcode import VIDEO
+from pacs.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from pacs.errors import Unavailable
 from pacs.ports import ObjectStore
 

@@ -7,11 +7,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, Protocol
-
-from sqlalchemy import Executable
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pacs.settings import Settings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Executable
 
 Outcome = Literal["created", "unchanged", "replaced"]
 
@@ -128,7 +129,7 @@ Rows = list[Mapping[str, Any]]
 
 
 class Statements(Protocol):
-    def fetch(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> Rows:
+    def fetch(self, statement: "Executable", parameters: Mapping[str, Any] | None = None) -> Rows:
         """Run one statement; its rows, or none. Raises `DatabaseUnavailable`, `Conflict` (a unique key)."""
 
 

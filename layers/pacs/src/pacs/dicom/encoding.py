@@ -16,14 +16,13 @@ from typing import Any
 from pydicom.valuerep import format_number_as_ds
 
 from pacs.dicom.elements import DEEPEST
+from pacs.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from pacs.errors import InvalidInstance
 
 Json = Mapping[str, Any]
 # Gives the bytes that a BulkDataURI names; raises InvalidInstance when there are none.
 Bulk = Callable[[str], bytes]
 
-IMPLEMENTATION_CLASS_UID = "2.25.7745100516778077740613604775905794500"
-IMPLEMENTATION_VERSION_NAME = "BULUTPACS"
 SPECIFIC_CHARACTER_SET = "00080005"
 # Told by servers of a dataset, and no part of it.
 NOT_KEPT = frozenset(("00083002", "00081190"))

@@ -1,4 +1,4 @@
-"""Is this text a UID? Asked of every dataset that is kept, and of every UID in a URL.
+"""Is this text a UID? Asked of every dataset that is kept, and of every UID in a URL. And the UID of ourselves.
 
 Source: PS3.5 §9.1
 """
@@ -8,6 +8,9 @@ import re
 from pacs.errors import MissingUid
 
 LONGEST = 64
+# Who wrote a file, or speaks in an association. Source: PS3.7 §D.3.3.2
+IMPLEMENTATION_CLASS_UID = "2.25.7745100516778077740613604775905794500"
+IMPLEMENTATION_VERSION_NAME = "BULUTPACS"
 # Leading zeros in a component are against the standard, but real devices write them.
 _UID = re.compile(r"[0-9]+(?:\.[0-9]+)*")
 
