@@ -59,6 +59,9 @@ NEVER = {
 # boto3 is for the cloud, and imported when it is used first; pynetdicom is for the door. (numpy and the codecs are
 # imported by pydicom itself.)
 NEVER_AT_START = {"boto3", "pynetdicom"}
+# A command imports the rest when it runs. Measured: 227 modules.
+CLI_MODULES = 250
+CLI_NEVER = {"sqlalchemy", "pydicom", "numpy", "psycopg", "fastapi", "boto3", "aws_lambda_powertools"}
 FUNCTION_MAX_BYTES = 64 << 10
 LAYER_MAX_BYTES = {"pacs": 60 << 20, "codecs": 130 << 20}
 
@@ -89,6 +92,12 @@ def test_a_function_imports_what_it_needs(function: Any) -> None:
     assert len(modules) <= IMPORT_MODULES.get(function.name, OTHERS_MODULES)
     packages = {each.partition(".")[0] for each in modules}
     assert not packages & (NEVER_AT_START | NEVER.get(function.name, set()))
+
+
+def test_the_command_line_imports_what_its_help_needs() -> None:
+    _, modules = imported("infra.cli")
+    assert len(modules) <= CLI_MODULES
+    assert not {each.partition(".")[0] for each in modules} & CLI_NEVER
 
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda each: each.name)

@@ -18,7 +18,9 @@ from .archive import SITE, STUDIES, Archive, serving
 
 CHROMIUM = "/usr/bin/chromium"
 # Software WebGL: the machines that run tests have no graphics card.
-FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
+FLAGS = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
+if os.geteuid() == 0:
+    FLAGS.append("--no-sandbox")  # as root Chromium runs without its sandbox, or not at all
 CANVAS = ".cornerstone-viewport-element canvas"
 # The picture as the canvas holds it: how many grey levels, and a sum that changes with it.
 PICTURE = """canvas => {

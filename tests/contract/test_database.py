@@ -2,11 +2,13 @@
 
 import os
 import signal
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, date, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -336,13 +338,25 @@ def test_a_connection_that_the_server_closed_is_replaced(open_database: Opener, 
     assert database.fetch(text("select 1 as one")) == [{"one": 1}]
 
 
+def until_ended(pids: list[int]) -> None:
+    """A server's processes outlive it for a moment, in which they still answer. Nobody may have reaped them."""
+    deadline = time.monotonic() + 60
+    while pids:
+        assert time.monotonic() < deadline
+        states = {pid: Path(f"/proc/{pid}/stat") for pid in pids}
+        with suppress(OSError):
+            pids = [pid for pid, stat in states.items() if stat.exists() and b") Z" not in stat.read_bytes()]
+
+
 def test_killed_and_back(open_database: Opener, mortal: EmbeddedPostgres) -> None:
     database = open_database(mortal.dsn, patience_s=0.1)
     database.fetch(text("create table if not exists kept (n integer)"))
     database.fetch(text("insert into kept values (1)"))
     before = database.fetch(text("select count(*) as count from kept"))
+    backends = database.fetch(text("select pid from pg_stat_activity"))
     os.kill(mortal.process.pid, signal.SIGKILL)
     mortal.process.wait()
+    until_ended([each["pid"] for each in backends])
     with pytest.raises(DatabaseUnavailable):
         database.fetch(text("select 1"))
     mortal.start()

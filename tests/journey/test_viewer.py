@@ -1,6 +1,5 @@
 """The signed link in a real browser, over the whole archive: pictures, wheel, way back, tabs apart, bad links."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -10,13 +9,11 @@ from pydicom import Dataset
 from tests.browser.test_launch import CHANGED, CHROMIUM, FLAGS, picture, token_of, turn_wheel
 from tests.journey.archive import Archive, until
 
-LAUNCH_FLAGS = [flag for flag in FLAGS if flag != "--no-sandbox" or os.geteuid() == 0]
-
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=LAUNCH_FLAGS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
         browser.close()
 
