@@ -19,7 +19,6 @@ from gateway_scp.arrival import Spool
 from gateway_scp.conversation import Request
 from gateway_scp.health import Health
 from gateway_scp.index import Index
-from gateway_scp.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from gateway_scp.peers import Peers
 from gateway_scp.queries import Desk
 from gateway_scp.records import Visit, finish
@@ -28,12 +27,13 @@ from gateway_scp.sockets import WaitingRoom, listen
 from gateway_scp.wire import Acceptor, Refusal, StoreRequest
 from pacs.bootstrap import Stores
 from pacs.dicom.modalities import KEY
+from pacs.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from pacs.errors import NotConfigured, ObjectNotFound, PacsError
 
 MAXIMUM_PDU_BYTES = 131072
 NEGOTIATION_S = 30.0
-DRAIN_S = 105.0  # then five seconds remain of the promised 110
-ABORT_S = 2.0
+DRAIN_S = 99.0  # then eleven seconds remain of the promised 110, for two ways of ending what is left
+ABORT_S = 5.0
 
 _config.LOG_HANDLER_LEVEL = "none"  # no per-PDU handlers, no datasets in the log
 _config.CODECS = ("ascii", "utf-8", "latin-1")  # AE titles of careless peers
