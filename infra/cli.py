@@ -119,6 +119,7 @@ def import_(
 
     Folders are searched to the bottom, zips in them too. Files without preamble and file meta are given them.
     Safe to run again: what is there already is left alone. While the archive runs, it waits for the index.
+    What came by the DICOM door before has another file meta and counts as replaced, once; the older stays as a version.
 
     What is refused is told, with the reason; the exit code is 1 when anything was, 130 after Ctrl-C.
     """
