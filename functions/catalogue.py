@@ -266,6 +266,7 @@ FUNCTIONS = described(
         schedules=(
             Schedule("reconcile", "30 0 * * *", "reconcile", after_boot=True),
             Schedule("purge", "30 1 * * *", "purge"),
+            Schedule("expire", "30 2 * * *", "expire"),
             Schedule("prune", "0 2 * * *", "prune"),
         ),
         grants=(

@@ -22,7 +22,7 @@ class Stage:
     database_max_acu: float = 2
     backup_days: int = 7
     log_days: int = 30  # of CloudWatch's own choice of lengths
-    derived_days: int = 7  # life of prepared frames, as big as the originals; made again when asked for
+    derived_days: int = 7  # PACS_DERIVED_DAYS: life of prepared frames, which are as big as the originals
     exchange_days: int = 7
     gateway_tasks_min: int = 1
     gateway_tasks_max: int = 2

@@ -3,12 +3,13 @@
 from typing import Any
 
 from pacs.archive.arrivals import prune_arrivals
+from pacs.archive.expiring import expire_derived
 from pacs.archive.reconciling import reconcile
 from pacs.archive.trash import purge_deleted
 from pacs.bootstrap import services
 from pacs.entry.observability import logger
 
-TASKS = {"reconcile": reconcile, "purge": purge_deleted, "prune": prune_arrivals}
+TASKS = {"reconcile": reconcile, "purge": purge_deleted, "expire": expire_derived, "prune": prune_arrivals}
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, int]:

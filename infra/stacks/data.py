@@ -144,8 +144,11 @@ class Data(Stack):
         bucket = self._bucket(
             "Derived",
             s3.LifecycleRule(noncurrent_version_expiration=Duration.days(1)),
-            # Frames are nearly all of it, and the `frames` function makes again what somebody still wants.
-            s3.LifecycleRule(prefix="frames/", expiration=Duration.days(self.stage.derived_days)),
+            # Frames are nearly all of it; what somebody still wants is made again.
+            *(
+                s3.LifecycleRule(prefix=kind, expiration=Duration.days(self.stage.derived_days))
+                for kind in ("frames/", "thumbnails/", "video/")
+            ),
         )
         bucket.add_to_resource_policy(
             iam.PolicyStatement(

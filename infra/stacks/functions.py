@@ -40,6 +40,7 @@ def environment(stage: Stage, data: Data) -> dict[str, str]:
     return {
         "PACS_PLATFORM": "aws",
         "PACS_STAGE": stage.name,
+        "PACS_DERIVED_DAYS": str(stage.derived_days),
         "PACS_PUBLIC_URL": stage.public_url,
         "PACS_CORS_ORIGINS": ",".join(stage.cors_origins),
         "PACS_ORIGINALS_BUCKET": data.originals.bucket_name,

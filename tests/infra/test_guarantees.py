@@ -279,10 +279,10 @@ def test_no_policy_allows_more_than_it_names(synthesized: Any) -> None:
         (
             "crons",
             {"sqs:SendMessage", "s3:GetObject", "s3:DeleteObjectVersion"},
-            {"s3:PutObject", "s3:DeleteObject", "sns:Publish"},
+            {"sns:Publish", "secretsmanager:GetSecretValue"},
         ),
         ("dicomweb", {"s3:PutObject", "s3:DeleteObject"}, {"s3:DeleteObjectVersion", "sns:Publish"}),
-        ("indexer", {"sns:Publish", "s3:PutObject"}, {"sqs:SendMessage"}),
+        ("indexer", {"sns:Publish", "s3:PutObject", "sqs:SendMessage"}, {"s3:DeleteObjectVersion"}),
         ("portal", {"rds-data:ExecuteStatement"}, {"s3:GetObject", "s3:PutObject", "sqs:SendMessage"}),
         ("migrate", {"rds-data:ExecuteStatement"}, {"s3:GetObject", "secretsmanager:PutSecretValue"}),
     ],

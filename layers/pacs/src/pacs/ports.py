@@ -74,6 +74,9 @@ class ObjectStore(Protocol):
     def delete_prefix(self, prefix: str) -> int:
         """Remove every object whose key starts with `prefix`; returns how many."""
 
+    def expire(self, prefix: str, before: datetime) -> int:
+        """Remove objects under `prefix` that were written before then; returns how many. A bucket does it by itself."""
+
     def scan(self, prefix: str = "") -> Iterator[ObjectInfo]:
         """Every current object under a prefix in key order; `metadata` and content type may be left empty."""
 

@@ -51,6 +51,12 @@ class Settings:
     prepare_frames_max: int = variable(
         64, "Instances with at most this many frames get them made on arrival.", unit="frames"
     )
+    derived_days: int = variable(
+        0,
+        "Life of prepared frames; they are made again when asked for. A study whose date is further back when it arrives"
+        " gets none before. 0: they live for ever, and every study gets them.",
+        unit="days",
+    )
     delete_retention_days: int = variable(
         30, "What was deleted can be brought back for so long; then its originals are removed for good.", unit="days"
     )

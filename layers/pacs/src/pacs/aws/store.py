@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -119,6 +120,10 @@ class S3Store:
         keys = [info.key for info in self.scan(prefix)]
         self._delete_all([{"Key": key} for key in keys])
         return len(keys)
+
+    def expire(self, prefix: str, before: datetime) -> int:
+        """Nothing: the bucket's lifecycle has removed them."""
+        return 0
 
     def scan(self, prefix: str = "") -> Iterator[ObjectInfo]:
         check_prefix(prefix)

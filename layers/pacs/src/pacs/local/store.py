@@ -18,6 +18,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
@@ -137,6 +138,12 @@ class DirectoryStore:
             self.delete(info.key)
             count += 1
         return count
+
+    def expire(self, prefix: str, before: datetime) -> int:
+        expired = [info.key for info in self.scan(prefix) if info.last_modified < before]
+        for key in expired:
+            self.delete(key)
+        return len(expired)
 
     def scan(self, prefix: str = "") -> Iterator[ObjectInfo]:
         check_prefix(prefix)
