@@ -15,11 +15,12 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from infra.local import importing
 from infra.local.candidates import Candidate, find_candidates
-from infra.local.importing import Imported, import_all
+from infra.local.importing import Imported, Tally, import_all
 from pacs.bootstrap import Services
 from pacs.errors import StoreUnavailable
 from pacs.people.scope import Scope
 from pacs.settings import Settings
+from tests.archive.of_no_patient import HANGING_PROTOCOL, hanging_protocol
 from tests.cli.conftest import BRANCH, BUNDLED, ORGANIZATION, Command, write_study
 
 Run = Callable[..., Any]
@@ -270,3 +271,20 @@ def test_a_store_that_takes_no_more_ends_the_import(
 
     with pytest.raises(StoreUnavailable):
         list(import_all(services, Scope(ORGANIZATION, "system"), BRANCH, forever(), Event()))
+
+
+def test_what_belongs_to_no_patient_is_imported_with_and_without_file_meta(services: Services, tmp_path: Path) -> None:
+    (tmp_path / "whole.dcm").write_bytes(hanging_protocol())
+    other = hanging_protocol("1.2.3")
+    (tmp_path / "raw.dcm").write_bytes(other[144 + int.from_bytes(other[140:144], "little") :])  # behind the file meta
+    found = import_paths(services, tmp_path / "whole.dcm", tmp_path / "raw.dcm")
+    assert {name: (each.outcome, each.reason) for name, each in found.items()} == {
+        "whole.dcm": ("created", ""),
+        "raw.dcm": ("created", ""),
+    }
+    assert [key.split("/")[1:3] for key in originals(services)] == [["non-patient", HANGING_PROTOCOL]] * 2
+    tally = Tally()
+    for each in found.values():
+        tally.add(each)
+    assert tally.document()["created"] == 2 and tally.document()["studies"] == []
+    assert tally.created == {"non-patient": 2}  # waited for under this name

@@ -1,11 +1,13 @@
 """The Non-Patient Instance service over HTTP."""
 
+from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any
 
 import pytest
 from pydicom import dcmread
 
+from infra.local.watching import ARRIVED, COUNTS
 from pacs.archive.storing import store_instance
 from pacs.people.scope import Scope
 from tests.archive.of_no_patient import PROTOCOL_UID, color_palette, hanging_protocol
@@ -126,6 +128,16 @@ def test_no_older_bytes_are_read_by_what_the_index_knows_of_newer_ones(protocols
     assert protocols.get(PROTOCOL, Accept="application/dicom").content == newer
     protocols.index()
     assert protocols.get(PROTOCOL).json()[0]["00720006"]["Value"] == ["USER_GROUP"]
+
+
+def test_the_command_line_counts_it_beside_the_studies(protocols: Any) -> None:
+    (counts,) = protocols.services.database.fetch(COUNTS)
+    assert (counts["instances"], counts["non_patient_instances"]) == (0, 3)
+    assert counts["size_bytes"] == sum(info.size_bytes for info in protocols.services.originals.scan())
+    parameters = {"organization_id": protocols.made.organization_id, "studies": ["1.2"], "since": datetime.now(UTC)}
+    (arrived,) = protocols.services.database.fetch(ARRIVED, {**parameters, "since": datetime(2020, 1, 1, tzinfo=UTC)})
+    assert arrived == {"study_instance_uid": "non-patient", "instances": 3}
+    assert [each["instances"] for each in protocols.services.database.fetch(ARRIVED, parameters)] == [0]
 
 
 def test_what_is_no_uid_is_told(protocols: Any) -> None:
