@@ -3,7 +3,9 @@
 Source: PS3.18 §10.5 and §12.5.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -37,6 +39,8 @@ STORED_TYPES = (DICOM, DICOM_JSON, DICOM_XML)
 ANSWERS = (Offer(DICOM_JSON), Offer(DICOM_XML))
 # SOP class, study, series and instance.
 IDENTITY = ("00080016", "0020000D", "0020000E", "00080018")
+
+WRITERS = 4  # instances of a request on their way to the store; waiting, not computing
 
 Store = Callable[[bytes | Path], StoredInstance]
 
@@ -98,10 +102,9 @@ def parts_of(content_type: ContentType, body: bytes | Path, folder: Path) -> Ite
 
 
 def stored(store: Store, parts: Iterator[ReceivedPart], part_type: str, folder: Path) -> Iterator[StoredInstance]:
-    """Store one instance after the other. Raises BadRequest, StoreUnavailable."""
+    """Store every instance; the results in their order. Raises BadRequest, StoreUnavailable."""
     if part_type == DICOM:
-        for part in parts:
-            yield store(part.body)
+        yield from at_once(store, (part.body for part in parts))
         return
     documents, bulk = read_request(parts, part_type)
     for document in documents:
@@ -112,6 +115,21 @@ def stored(store: Store, parts: Iterator[ReceivedPart], part_type: str, folder: 
             yield StoredInstance(sop_class, study, series, instance, outcome=None, error=error)
         else:
             yield store(body)
+
+
+def at_once(store: Store, bodies: Iterator[bytes | Path]) -> Iterator[StoredInstance]:
+    """A few at a time, for each waits for the store. What comes before a break is stored and told of first."""
+    pending: deque[Future[StoredInstance]] = deque()
+    with ThreadPoolExecutor(WRITERS) as writers:
+        try:
+            for body in bodies:
+                pending.append(writers.submit(store, body))
+                if len(pending) == WRITERS:
+                    yield pending.popleft().result()
+        except BadRequest:
+            yield from (each.result() for each in pending)
+            raise
+        yield from (each.result() for each in pending)
 
 
 def uid_of(document: Json, key: str) -> str:
