@@ -279,7 +279,7 @@ def test_no_policy_allows_more_than_it_names(synthesized: Any) -> None:
         (
             "crons",
             {"sqs:SendMessage", "s3:GetObject", "s3:DeleteObjectVersion"},
-            {"sns:Publish", "secretsmanager:GetSecretValue"},
+            {"sns:Publish"},
         ),
         ("dicomweb", {"s3:PutObject", "s3:DeleteObject"}, {"s3:DeleteObjectVersion", "sns:Publish"}),
         ("indexer", {"sns:Publish", "s3:PutObject", "sqs:SendMessage"}, {"s3:DeleteObjectVersion"}),
