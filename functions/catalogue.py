@@ -94,9 +94,13 @@ def delete_routes(path: str) -> tuple[Route, ...]:
     return (Route("DELETE", path, "archive.delete"), Route("POST", path + "/undelete", "archive.delete"))
 
 
-def retrieve_routes(path: str) -> tuple[Route, ...]:
+def read_routes(path: str, action: str) -> tuple[Route, ...]:
     """GET, and HEAD for those who ask first."""
-    return (Route("GET", path, "archive.retrieve"), Route("HEAD", path, "archive.retrieve"))
+    return (Route("GET", path, action), Route("HEAD", path, action))
+
+
+def retrieve_routes(path: str) -> tuple[Route, ...]:
+    return read_routes(path, "archive.retrieve")
 
 
 def described(*functions: Function) -> tuple[Function, ...]:
@@ -118,32 +122,32 @@ FUNCTIONS = described(
         "dicomweb",
         "QIDO-RS, WADO-RS and STOW-RS; what belongs to no patient, too.",
         routes=(
-            Route("GET", "/dicomweb/studies", "archive.search"),
+            *read_routes("/dicomweb/studies", "archive.search"),
             Route("POST", "/dicomweb/studies", "archive.store", streamed=True),
             Route("POST", STUDY, "archive.store", streamed=True),
             *retrieve_routes(STUDY),
             *retrieve_routes(STUDY + "/metadata"),
             *retrieve_routes(STUDY + "/rendered"),
             *retrieve_routes(STUDY + "/thumbnail"),
-            Route("GET", STUDY + "/series", "archive.search"),
-            Route("GET", STUDY + "/instances", "archive.search"),
+            *read_routes(STUDY + "/series", "archive.search"),
+            *read_routes(STUDY + "/instances", "archive.search"),
             *retrieve_routes(SERIES),
             *retrieve_routes(SERIES + "/metadata"),
             *retrieve_routes(SERIES + "/rendered"),
             *retrieve_routes(SERIES + "/thumbnail"),
-            Route("GET", SERIES + "/instances", "archive.search"),
+            *read_routes(SERIES + "/instances", "archive.search"),
             *retrieve_routes(INSTANCE),
             *retrieve_routes(INSTANCE + "/metadata"),
             *retrieve_routes(INSTANCE + "/rendered"),
             *retrieve_routes(INSTANCE + "/thumbnail"),
             *retrieve_routes(INSTANCE + "/bulkdata/{path+}"),
             *retrieve_routes("/wado"),
-            Route("GET", "/dicomweb/series", "archive.search"),
-            Route("GET", "/dicomweb/instances", "archive.search"),
+            *read_routes("/dicomweb/series", "archive.search"),
+            *read_routes("/dicomweb/instances", "archive.search"),
             *delete_routes(STUDY),
             *delete_routes(SERIES),
             *delete_routes(INSTANCE),
-            Route("GET", NON_PATIENT, "archive.search"),
+            *read_routes(NON_PATIENT, "archive.search"),
             Route("POST", NON_PATIENT, "archive.store", streamed=True),
             Route("POST", NON_PATIENT + "/{instance}", "archive.store", streamed=True),
             *retrieve_routes(NON_PATIENT + "/{instance}"),
@@ -175,15 +179,15 @@ FUNCTIONS = described(
         "UPS-RS: the worklist, its workitems, and who is told of them.",
         routes=(
             Route("POST", "/dicomweb/workitems", "worklist.change"),
-            Route("GET", "/dicomweb/workitems", "worklist.read"),
-            Route("GET", WORKITEM, "worklist.read"),
+            *read_routes("/dicomweb/workitems", "worklist.read"),
+            *read_routes(WORKITEM, "worklist.read"),
             Route("POST", WORKITEM, "worklist.change"),
             Route("PUT", WORKITEM + "/state", "worklist.change"),
             Route("POST", WORKITEM + "/cancelrequest", "worklist.change"),
             Route("POST", WORKITEM + "/subscribers/{ae}", "worklist.change"),
             Route("DELETE", WORKITEM + "/subscribers/{ae}", "worklist.change"),
             Route("POST", WORKITEM + "/subscribers/{ae}/suspend", "worklist.change"),
-            Route("GET", "/dicomweb/subscribers/{ae}/events", "worklist.read"),
+            *read_routes("/dicomweb/subscribers/{ae}/events", "worklist.read"),
         ),
         grants=(Grant("database", ("use",)),),
     ),

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 
 from pacs.bootstrap import services
 from pacs.entry.capabilities import BASE, RESOURCES, options_answer
-from pacs.entry.levels import READ
+from pacs.entry.http import READ
 
 router = APIRouter()
 

@@ -16,8 +16,7 @@ from pacs.bootstrap import services
 from pacs.dicomweb.non_patient import parse_non_patient_query
 from pacs.entry.answers import carried
 from pacs.entry.body import received_body
-from pacs.entry.http import CurrentScope
-from pacs.entry.levels import READ
+from pacs.entry.http import READ, CurrentScope
 from pacs.entry.non_patient import non_patient_answer
 from pacs.entry.pages import page_answer
 from pacs.entry.stow import store_request
@@ -27,7 +26,7 @@ INSTANCE = KIND + "/{instance}"
 router = APIRouter()
 
 
-@router.get(KIND)
+@router.api_route(KIND, methods=[*READ])
 async def search_instances(request: Request, scope: CurrentScope, category: str) -> Response:
     """Instances of a kind, of no patient."""
     query = parse_non_patient_query(request.query_params.multi_items())

@@ -14,8 +14,8 @@ from pacs.bootstrap import services
 from pacs.dicomweb.media import DICOM_JSON
 from pacs.entry.answers import gzipped
 from pacs.entry.bulkdata import bulkdata_answer
-from pacs.entry.http import CurrentScope
-from pacs.entry.levels import INSTANCE, READ, NamedInstance, at_every_level
+from pacs.entry.http import READ, CurrentScope
+from pacs.entry.levels import INSTANCE, NamedInstance, at_every_level
 from pacs.entry.native import native_answer, wants_xml
 from pacs.entry.wado import rendered_answer, retrieve_answer, thumbnail_answer
 from pacs.people.scope import Scope

@@ -6,7 +6,7 @@ from pacs.archive.pages import search_page
 from pacs.bootstrap import services
 from pacs.dicom.attributes import Level
 from pacs.dicomweb.query import parse_query
-from pacs.entry.http import CurrentScope
+from pacs.entry.http import READ, CurrentScope
 from pacs.entry.pages import page_answer
 from pacs.people.scope import Scope
 
@@ -19,37 +19,37 @@ def answer(request: Request, scope: Scope, level: Level, **fixed: str) -> Respon
     return page_answer(services(), request, query, lambda: search_page(services(), scope, query))
 
 
-@router.get("/studies")
+@router.api_route("/studies", methods=[*READ])
 async def search_studies(request: Request, scope: CurrentScope) -> Response:
     """Studies that match."""
     return answer(request, scope, "study")
 
 
-@router.get("/series")
+@router.api_route("/series", methods=[*READ])
 async def search_series(request: Request, scope: CurrentScope) -> Response:
     """Series of any study."""
     return answer(request, scope, "series")
 
 
-@router.get("/instances")
+@router.api_route("/instances", methods=[*READ])
 async def search_instances(request: Request, scope: CurrentScope) -> Response:
     """Instances of any study."""
     return answer(request, scope, "instance")
 
 
-@router.get("/studies/{study}/series")
+@router.api_route("/studies/{study}/series", methods=[*READ])
 async def search_study_series(request: Request, scope: CurrentScope, study: str) -> Response:
     """Series of one study."""
     return answer(request, scope, "series", StudyInstanceUID=study)
 
 
-@router.get("/studies/{study}/instances")
+@router.api_route("/studies/{study}/instances", methods=[*READ])
 async def search_study_instances(request: Request, scope: CurrentScope, study: str) -> Response:
     """Instances of one study."""
     return answer(request, scope, "instance", StudyInstanceUID=study)
 
 
-@router.get("/studies/{study}/series/{series}/instances")
+@router.api_route("/studies/{study}/series/{series}/instances", methods=[*READ])
 async def search_series_instances(request: Request, scope: CurrentScope, study: str, series: str) -> Response:
     """Instances of one series."""
     return answer(request, scope, "instance", StudyInstanceUID=study, SeriesInstanceUID=series)

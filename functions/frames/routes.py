@@ -3,8 +3,8 @@
 from fastapi import APIRouter, Request, Response
 
 from pacs.bootstrap import services
-from pacs.entry.http import CurrentScope
-from pacs.entry.levels import INSTANCE, READ, NamedInstance
+from pacs.entry.http import READ, CurrentScope
+from pacs.entry.levels import INSTANCE, NamedInstance
 from pacs.entry.wado import frames_answer, rendered_answer, thumbnail_answer
 from pacs.errors import NotFound
 

@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 from pacs.bootstrap import services
 from pacs.dicom.uids import is_uid
 from pacs.dicomweb.media import DICOM_JSON, Offer, choose, parse_accept, parse_content_type
-from pacs.entry.http import CurrentScope, tell_error
+from pacs.entry.http import READ, CurrentScope, tell_error
 from pacs.errors import BadRequest, Conflict, Forbidden, UnsupportedMediaType
 from pacs.worklist.payload import Json, read_dataset
 from pacs.worklist.search import parse_worklist_query, search_workitems
@@ -88,14 +88,14 @@ async def create(request: Request, scope: CurrentScope, dataset: Received) -> Re
     return Response(status_code=201, headers=headers)
 
 
-@router.get("/workitems")
+@router.api_route("/workitems", methods=[*READ])
 async def search(request: Request, scope: CurrentScope) -> Response:
     """Workitems that match. Nothing found is 200 with an empty array."""
     query = parse_worklist_query(request.query_params.multi_items())
     return listed(request, search_workitems(services().database, scope, query), query.warning)
 
 
-@router.get("/workitems/{workitem}")
+@router.api_route("/workitems/{workitem}", methods=[*READ])
 async def retrieve(request: Request, scope: CurrentScope, workitem: str) -> Response:
     """One workitem, without its Transaction UID."""
     return listed(request, [retrieve_workitem(services().database, scope, workitem)])
@@ -145,7 +145,7 @@ async def suspend_subscription(scope: CurrentScope, workitem: str, ae: str) -> R
     return Response()
 
 
-@router.get("/subscribers/{ae}/events")
+@router.api_route("/subscribers/{ae}/events", methods=[*READ])
 async def read_events(scope: CurrentScope, ae: str, after: Annotated[int, Query(ge=0, lt=2**63)] = 0) -> Response:
     """The event reports after the last one that a subscriber has seen."""
     events = events_after(services().database, scope, ae, after)

@@ -48,7 +48,7 @@ def test_a_resource_tells_of_itself_and_what_is_below(clinic: Any) -> None:
 
 def test_a_search_tells_its_keys_and_a_store_its_media_types(clinic: Any) -> None:
     (resource,) = clinic.client.options("/dicomweb/studies").json()["application"]["resources"][0]["resource"]
-    search, store = resource["method"]
+    search, _, store = resource["method"]
     names = {each["name"] for each in search["request"][0]["param"]}
     assert {"Accept", "PatientName", "StudyDate", "limit", "includefield", "fuzzymatching"} <= names
     assert {"mediaType": "application/dicom"} in store["request"][0]["representation"]

@@ -40,6 +40,12 @@ def test_every_folder_is_in_the_catalogue() -> None:
     assert folders == {each.name for each in FUNCTIONS}
 
 
+def test_whoever_may_get_something_of_dicomweb_may_ask_for_its_head_first() -> None:
+    routes = [each for function in FUNCTIONS for each in function.routes if each.path.startswith("/dicomweb")]
+    gets, heads = ({(each.path, each.action) for each in routes if each.method == method} for method in ("GET", "HEAD"))
+    assert gets == heads
+
+
 def test_no_route_is_answered_twice() -> None:
     routes = [(route.method, route.path) for function in FUNCTIONS for route in function.routes]
     assert len(routes) == len(set(routes))

@@ -1,6 +1,7 @@
 """Every route of the catalogue, asked by somebody of another organization or branch, and by nobody."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -92,7 +93,11 @@ def test_strangers_find_nothing(clinic: Any, sample: Callable[[str], bytes], rou
 
 def finds_nothing(clinic: Any, route: Route, stored: Any, stranger: Scope) -> None:
     answer = ask(clinic, route, stored, clinic.bearer(stranger))
-    if route.path == "/auth/me":
+    if route.method == "HEAD":
+        told = ask(clinic, replace(route, method="GET"), stored, clinic.bearer(stranger))
+        assert (answer.status_code, answer.content) == (told.status_code, b"")
+        assert answer.headers.get("content-length") == told.headers.get("content-length")
+    elif route.path == "/auth/me":
         assert answer.json()["organization_id"] == stranger.organization_id
     elif route.path.startswith(OWN):
         assert answer.status_code in (400, 404)  # this token is no member's

@@ -16,6 +16,7 @@ from pacs.dicom.attributes import Level, at_level
 from pacs.dicomweb.media import DICOM_JSON, Offer, choose
 from pacs.dicomweb.query import CONTROLS, LEVELS
 from pacs.entry.answers import carried
+from pacs.entry.http import READ
 from pacs.entry.levels import INSTANCE, SERIES, STUDY
 from pacs.entry.native import OFFERS
 from pacs.entry.stow import STORED_TYPES
@@ -67,11 +68,11 @@ Methods = Mapping[str, Transaction]
 
 
 def reading(id: str, answers: tuple[str, ...], query: tuple[str, ...] = ("accept",)) -> Methods:
-    return dict.fromkeys(("GET", "HEAD"), Transaction(id, answers, query=query))
+    return dict.fromkeys(READ, Transaction(id, answers, query=query))
 
 
 def searching(id: str, level: Level) -> Methods:
-    return {"GET": Transaction(id, DATASETS, query=search_keys(level))}
+    return reading(id, DATASETS, search_keys(level))
 
 
 def at_level_of(path: str, name: str, single: tuple[str, ...] = ()) -> dict[str, Methods]:
@@ -110,11 +111,11 @@ RESOURCES: Mapping[str, Methods] = {
     FRAMES + "/rendered": reading("RetrieveRenderedFrames", PICTURES, LOOK),
     FRAMES + "/thumbnail": reading("RetrieveFrameThumbnail", ("image/jpeg",), ("viewport",)),
     BASE + "/workitems": {
-        "GET": Transaction("SearchForWorkitems", ONE_DATASET, query=WORKLIST),
+        **reading("SearchForWorkitems", ONE_DATASET, WORKLIST),
         "POST": Transaction("CreateWorkitem", (), ONE_DATASET, ("workitem",)),
     },
     WORKITEM: {
-        "GET": Transaction("RetrieveWorkitem", ONE_DATASET),
+        **reading("RetrieveWorkitem", ONE_DATASET),
         "POST": Transaction("UpdateWorkitem", (), ONE_DATASET, ("transaction-uid",)),
     },
     WORKITEM + "/state": {"PUT": Transaction("ChangeWorkitemState", (), ONE_DATASET)},
@@ -124,9 +125,9 @@ RESOURCES: Mapping[str, Methods] = {
         "DELETE": Transaction("Unsubscribe"),
     },
     SUBSCRIBER + "/suspend": {"POST": Transaction("SuspendGlobalSubscription")},
-    BASE + "/subscribers/{ae}/events": {"GET": Transaction("RetrieveEvents", ("application/json",))},
+    BASE + "/subscribers/{ae}/events": reading("RetrieveEvents", ("application/json",), ()),
     NON_PATIENT: {
-        "GET": Transaction("SearchForNonPatientInstances", DATASETS, query=tuple(sorted(CONTROLS))),
+        **reading("SearchForNonPatientInstances", DATASETS, tuple(sorted(CONTROLS))),
         "POST": Transaction("StoreNonPatientInstances", DATASETS, STORED),
     },
     NON_PATIENT + "/{instance}": {

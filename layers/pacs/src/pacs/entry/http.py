@@ -18,6 +18,7 @@ from pacs.errors import UNKNOWN, PacsError, TooManyRequests, Unauthenticated, an
 from pacs.people.scope import Scope
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
+READ = ("GET", "HEAD")
 STATUS_CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "PAYLOAD_TOO_LARGE"}
 
 

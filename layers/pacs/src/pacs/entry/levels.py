@@ -9,14 +9,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 
 from pacs.archive.lookup import Level
-from pacs.entry.http import CurrentScope
+from pacs.entry.http import READ, CurrentScope
 from pacs.people.scope import Scope
 
 # Source: PS3.18 Table 10.1-1
 STUDY = "/dicomweb/studies/{study}"
 SERIES = STUDY + "/series/{series}"
 INSTANCE = SERIES + "/instances/{instance}"
-READ = ("GET", "HEAD")
 
 Answer = Callable[[Request, Scope, Level], Any]
 
