@@ -34,7 +34,7 @@ check: .venv/synced ## Style, types, imports, spelling, generated documents, loc
 	$(BIN)/python -m infra.openapi --check
 	$(UV) lock --check --quiet
 
-bench: .venv/synced site ## Compare with Orthanc and storescp on this machine; writes docs/benchmarks.md
+bench: .venv/synced site ## Compare with Orthanc, storescp and nginx on this machine; writes docs/benchmarks.md
 	$(BIN)/python -m tests.bench
 
 synth: .venv/synced layers site ## Synthesize the CDK stages dev and prod, offline, into cdk.out
