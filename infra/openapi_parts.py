@@ -164,7 +164,8 @@ WORKLIST_QUERY: Json = {
     **{each.path: VALUES.get(each.matching, TEXT) for each in KEYS},
     **{"limit": WHOLE, "offset": WHOLE, "includefield": FIELDS, "fuzzymatching": SWITCH},
 }
-WORKITEM = {DICOM_JSON: DATASET}
+WORKITEM = {DICOM_JSON: DATASET, DICOM_XML: BYTES}
+FOUND: Mapping[int, Mapping[str, Json]] = {200: {DICOM_JSON: DATASETS, MULTIPART: BYTES}, 204: {}, **LARGE}
 STUDIES, SERIES = "/dicomweb/studies", "/dicomweb/studies/{study}/series"
 INSTANCES = SERIES + "/{series}/instances"
 FRAMES = INSTANCES + "/{instance}/frames/{frames}"
@@ -197,8 +198,8 @@ WORDS: Mapping[tuple[str, str], Words] = {
     ("GET", NON_PATIENT + "/{instance}"): retrieve(DICOM_JSON, DICOM, MULTIPART),
     ("GET", NON_PATIENT + "/{instance}/bulkdata/{path}"): retrieve(OCTETS, query={}),
     ("POST", WORKITEMS): Words({"workitem": UID}, {201: {}}, WORKITEM),
-    ("GET", WORKITEMS): Words(WORKLIST_QUERY, {200: {DICOM_JSON: DATASETS}}),
-    ("GET", ONE_WORKITEM): Words({}, {200: {DICOM_JSON: DATASETS}}),
+    ("GET", WORKITEMS): Words(WORKLIST_QUERY, FOUND),
+    ("GET", ONE_WORKITEM): Words({}, {**FOUND, 200: {**FOUND[200], DICOM_XML: BYTES}}),
     ("POST", ONE_WORKITEM): Words({"transaction-uid": UID}, {200: {}}, WORKITEM),
     ("PUT", ONE_WORKITEM + "/state"): Words({}, {200: {}}, WORKITEM),
     ("POST", ONE_WORKITEM + "/cancelrequest"): Words({}, {202: {}}, WORKITEM),

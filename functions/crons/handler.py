@@ -8,8 +8,15 @@ from pacs.archive.reconciling import reconcile
 from pacs.archive.trash import purge_deleted
 from pacs.bootstrap import services
 from pacs.entry.observability import logger
+from pacs.ports import Services
+from pacs.worklist.subscriptions import prune_events
 
-TASKS = {"reconcile": reconcile, "purge": purge_deleted, "expire": expire_derived, "prune": prune_arrivals}
+
+def prune(services: Services) -> dict[str, int]:
+    return prune_arrivals(services) | prune_events(services)
+
+
+TASKS = {"reconcile": reconcile, "purge": purge_deleted, "expire": expire_derived, "prune": prune}
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, int]:

@@ -11,6 +11,7 @@ from pacs.bootstrap import services
 from pacs.dicom.uids import is_uid
 from pacs.dicomweb.media import DICOM_JSON, Offer, choose, parse_accept, parse_content_type
 from pacs.entry.http import READ, CurrentScope, tell_error
+from pacs.entry.native import DICOM_XML, OFFERS, native_answer, wants_xml
 from pacs.errors import BadRequest, Conflict, Forbidden, UnsupportedMediaType
 from pacs.worklist.payload import Json, read_dataset
 from pacs.worklist.search import parse_worklist_query, search_workitems
@@ -62,17 +63,33 @@ def named_in(request: Request, *names: str) -> str:
 
 async def received(request: Request) -> Json:
     """The dataset of a body. Raises UnsupportedMediaType, BadRequest."""
-    if parse_content_type(request.headers.get("content-type")).media_type != DICOM_JSON:
-        raise UnsupportedMediaType(f"workitems are written in {DICOM_JSON}", field="Content-Type")
-    return read_dataset(await request.body())
+    named = parse_content_type(request.headers.get("content-type")).media_type
+    if named not in (DICOM_JSON, DICOM_XML):
+        raise UnsupportedMediaType(f"workitems are written in {DICOM_JSON} or {DICOM_XML}", field="Content-Type")
+    return read_dataset(await request.body(), xml=named == DICOM_XML)
 
 
 Received = Annotated[Json, Depends(received)]
 
 
 def listed(request: Request, datasets: list[Json], message: str = "") -> Response:
-    choose(parse_accept(request.headers.getlist("accept"), request.query_params.getlist("accept")), [Offer(DICOM_JSON)])
+    """Workitems in JSON, or in XML: each a part."""
+    if wants_xml(request):
+        answer = native_answer(services(), request, datasets)
+        answer.headers.update({**NO_CACHE, **warning(message)})
+        return answer
     return Response(orjson.dumps(datasets), headers={**NO_CACHE, **warning(message)}, media_type=DICOM_JSON)
+
+
+def alone(request: Request, dataset: Json) -> Response:
+    """One workitem in JSON, or in XML: as a part, or by itself."""
+    accepted = parse_accept(request.headers.getlist("accept"), request.query_params.getlist("accept"))
+    chosen = choose(accepted, [*OFFERS, Offer(DICOM_XML)])
+    if chosen.media_type != DICOM_XML or chosen.multipart:
+        return listed(request, [dataset])
+    from pacs.dicomweb.native import to_native  # brings pydicom, which answers in JSON do without
+
+    return Response(to_native(dataset), headers=NO_CACHE, media_type=DICOM_XML)
 
 
 def address(workitem: str) -> str:
@@ -98,7 +115,7 @@ async def search(request: Request, scope: CurrentScope) -> Response:
 @router.api_route("/workitems/{workitem}", methods=[*READ])
 async def retrieve(request: Request, scope: CurrentScope, workitem: str) -> Response:
     """One workitem, without its Transaction UID."""
-    return listed(request, [retrieve_workitem(services().database, scope, workitem)])
+    return alone(request, retrieve_workitem(services().database, scope, workitem))
 
 
 @router.post("/workitems/{workitem}")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pacs.dicomweb.native import to_native
 from pacs.people.scope import Scope
 from tests.worklist.steps import MINE, OTHERS, Json, performed, scheduled, state
 
@@ -120,11 +121,46 @@ def test_what_is_refused_is_told_in_the_standards_words(
     assert answer.headers.get("warning") == (warning and f"299 bulut-pacs: {warning}")
 
 
-def test_only_dicom_json_is_spoken(item: Any) -> None:
-    headers = item.bearer() | {"Content-Type": "application/dicom+xml"}
+def test_xml_is_spoken_as_well(clinic: Any) -> None:
+    headers = clinic.bearer() | {"Content-Type": "application/dicom+xml"}
+
+    def tell(method: str, path: str, dataset: Json) -> int:
+        answer = clinic.client.request(method, "/dicomweb" + path, headers=headers, content=to_native(dataset))
+        return int(answer.status_code)
+
+    assert tell("POST", "/workitems?workitem=2.25.7", scheduled()) == 201
+    assert tell("PUT", ITEM + "/state", state("IN PROGRESS")) == 200
+    assert tell("POST", f"{ITEM}?transaction-uid={MINE}", performed()) == 200
+    assert tell("PUT", ITEM + "/state", state("COMPLETED")) == 200
+    [kept] = ask(clinic, "GET", ITEM).json()
+    one = ask(clinic, "GET", ITEM, Accept="application/dicom+xml")
+    assert one.headers["content-type"] == "application/dicom+xml" and one.content == to_native(kept)
+    for path in (ITEM, "/workitems?includefield=00741216"):
+        several = ask(clinic, "GET", path, Accept='multipart/related; type="application/dicom+xml"')
+        assert several.headers["content-type"].startswith('multipart/related; type="application/dicom+xml"')
+        assert several.content.count(b"<NativeDicomModel") == 1 and "Işık".encode() in several.content
+    nothing = ask(clinic, "GET", "/workitems?PatientID=none", Accept='multipart/related; type="application/dicom+xml"')
+    assert nothing.status_code == 204
+
+
+def test_a_workitem_never_moves_to_a_study_that_its_mover_does_not_see(item: Any) -> None:
+    narrow = Scope(item.scope.organization_id, "admin", studies=("1.2.3",))
+    for uids in (["9.9"], []):
+        refused = ask(item, "POST", ITEM, {"0020000D": {"vr": "UI", "Value": uids}}, scope=narrow)
+        assert refused.status_code == 404
+    assert ask(item, "POST", ITEM, {"0020000D": {"vr": "UI", "Value": ["1.2.3"]}}, scope=narrow).status_code == 200
+    assert ask(item, "POST", ITEM, {"0020000D": {"vr": "UI", "Value": ["9.9"]}}).status_code == 200
+    assert ask(item, "GET", ITEM, scope=narrow).status_code == 404
+
+
+def test_what_is_neither_dicom_json_nor_xml_is_not_spoken(item: Any) -> None:
+    headers = item.bearer() | {"Content-Type": "application/xml"}
     assert item.client.post("/dicomweb/workitems", headers=headers, content=b"<a/>").status_code == 415
+    headers["Content-Type"] = "application/dicom+xml"
+    assert item.client.post("/dicomweb/workitems", headers=headers, content=b"<a/>").status_code == 400
     assert ask(item, "POST", "/workitems", [scheduled(), scheduled()]).status_code == 400  # type: ignore[arg-type]
-    assert ask(item, "GET", ITEM, Accept="application/dicom+xml").status_code == 406
+    assert ask(item, "GET", ITEM, Accept="text/xml").status_code == 406
+    assert ask(item, "GET", "/workitems", Accept="application/dicom+xml").status_code == 406
     answer = ask(item, "GET", "/workitems?TransactionUID=1.2", Accept="application/json")
     assert answer.headers["content-type"] == "application/dicom+json"
     assert "ignored: TransactionUID" in answer.headers["warning"]

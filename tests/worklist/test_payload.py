@@ -8,11 +8,49 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pacs.dicomweb.native import to_native
 from pacs.errors import BadRequest, PacsError, PayloadTooLarge
 from pacs.worklist.keys import columns_of
 from pacs.worklist.payload import LARGEST_BYTES, read_dataset, values
 from pacs.worklist.requirements import require_completed, require_new
 from tests.worklist.steps import scheduled
+
+
+def native(inner: str) -> bytes:
+    return f'<NativeDicomModel xml:space="preserve">{inner}</NativeDicomModel>'.encode()
+
+
+def test_xml_says_what_json_says() -> None:
+    assert read_dataset(to_native(scheduled()), xml=True) == scheduled()
+
+
+def test_numbers_in_xml_are_numbers() -> None:
+    read = read_dataset(
+        native(
+            '<DicomAttribute tag="00741002" vr="SQ"><Item number="1"><DicomAttribute tag="00741004" vr="DS">'
+            '<Value number="1">50.5</Value></DicomAttribute></Item></DicomAttribute>'
+            '<DicomAttribute tag="00280010" vr="US"><Value number="1">7</Value></DicomAttribute>'
+        ),
+        xml=True,
+    )
+    assert read["00741002"]["Value"][0]["00741004"]["Value"] == [50.5] and read["00280010"]["Value"] == [7]
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        "<",
+        '<DicomAttribute tag="0028" vr="US"/>',
+        '<DicomAttribute tag="00280010" vr="US"><Value number="1">seven</Value></DicomAttribute>',
+        '<DicomAttribute tag="00280010" vr="FD"><Value number="1">NaN</Value></DicomAttribute>',
+        f'<DicomAttribute tag="00280010" vr="IS"><Value number="1">{"9" * 30}</Value></DicomAttribute>',
+        '<DicomAttribute tag="00280010" vr="US"><Item number="1"/></DicomAttribute>',
+        '<DicomAttribute tag="00404034" vr="LO"><Value number="1">x</Value></DicomAttribute>',
+    ],
+)
+def test_odd_xml_is_refused(inner: str) -> None:
+    with pytest.raises(BadRequest):
+        read_dataset(native(inner), xml=True)
 
 
 def nested(depth: int) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def test_each_cell_of_the_table(before: State, to: str, uid: str, error: type[Pa
 
 def test_what_must_be_said_before_it_is_completed() -> None:
     claimed = step("IN PROGRESS")
-    for tag in ("00741216", "00404005", "00741202"):
+    for tag in ("00741216", "00404005", "00741200"):
         with pytest.raises(Conflict) as refused:
             moved(replace(claimed, dicom={**claimed.dicom, tag: {"vr": "LO"}}), "COMPLETED", MINE, NOW)
         assert refused.value.field
@@ -132,10 +132,28 @@ def test_who_may_update(before: State, uid: str, error: type[PacsError] | None, 
         assert value(updated(step(before), LABEL, uid, NOW).workitem.dicom, "00741204") == "Read it again"
 
 
-@pytest.mark.parametrize("tag", ["00741000", "00080018", "00100020", "0020000D", "0040A370", "00404010"])
+# PS3.4 Table CC.2.5-3: "Not allowed" in column N-SET, and what the archive says itself.
+NEVER = """00080016 00080018 00100010 00100020 00100021 00100024 00100030 00100040 00380010 00380014 00081080 00081084
+0040A370 00741224 00741000 00404010"""
+# Type 1 of the service.
+ALWAYS = ["00741200", "00741204", "00741202", "00404005", "00404041"]
+
+
+@pytest.mark.parametrize("tag", NEVER.split())
 def test_what_no_update_changes(tag: str) -> None:
     with pytest.raises(BadRequest):
         updated(step("SCHEDULED"), {tag: {"vr": "LO", "Value": ["1"]}}, "", NOW)
+
+
+@pytest.mark.parametrize("tag", ALWAYS)
+def test_what_no_update_empties(tag: str) -> None:
+    with pytest.raises(BadRequest, match="must not be empty"):
+        updated(step("SCHEDULED"), {tag: {"vr": "LO"}}, "", NOW)
+
+
+def test_the_study_of_what_is_to_be_made_may_become_known_later() -> None:
+    after = updated(step("SCHEDULED"), {"0020000D": {"vr": "UI", "Value": ["1.9"]}}, "", NOW).workitem
+    assert value(after.dicom, "0020000D") == "1.9"
 
 
 def test_an_update_tells_of_what_it_means_for_others() -> None:

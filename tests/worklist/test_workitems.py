@@ -13,7 +13,7 @@ from pacs.people.scope import Scope
 from pacs.worklist.keys import KEYS
 from pacs.worklist.payload import value
 from pacs.worklist.search import parse_worklist_query, search_workitems
-from pacs.worklist.subscriptions import ALL, FILTERED, events_after, subscribe, suspend, unsubscribe
+from pacs.worklist.subscriptions import ALL, FILTERED, events_after, prune_events, subscribe, suspend, unsubscribe
 from pacs.worklist.workitems import change_state, create_workitem, request_cancel, retrieve_workitem, update_workitem
 from tests.worklist.steps import MINE, OTHERS, STUDY, Json, codes, performed, scheduled, state
 
@@ -256,6 +256,18 @@ def test_who_subscribes_to_all_is_told_of_new_ones_until_that_is_suspended(parts
     for gone in (suspend, unsubscribe):
         with pytest.raises(NotFound):
             gone(parts.database, scope, ALL, "EVERY")
+
+
+def test_events_are_kept_for_thirty_days_and_their_numbers_go_on(parts: Any, scope: Scope) -> None:
+    create_workitem(parts, scope, scheduled(), "2.25.1")
+    subscribe(parts.database, scope, ALL, "READER", deletion_lock=True)
+    old = events_after(parts.database, scope, "READER", 0)
+    assert old.reports and prune_events(parts) == {"events": 0}
+    parts.database.fetch(text("update workitem_events set created_at = now() - interval '31 days'"))
+    change_state(parts, scope, "2.25.1", state("IN PROGRESS"))
+    assert prune_events(parts) == {"events": old.last}
+    left = events_after(parts.database, scope, "READER", 0)
+    assert [value(each, "00741000") for each in left.reports] == ["IN PROGRESS"] and left.last > old.last
 
 
 def test_a_subscription_names_whom_and_what(parts: Any, scope: Scope) -> None:

@@ -1,14 +1,16 @@
-"""DICOM JSON as it comes in a request, and the values in it. Used by all of worklist.
+"""DICOM JSON or XML as it comes in a request, and the values in it. Used by all of worklist.
 
-Source: PS3.18 Annex F
+Source: PS3.18 Annex F, PS3.19 §A.1
 """
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
+from pacs.dicomweb.native_reading import read_native
 from pacs.errors import BadRequest, PayloadTooLarge
 
 Json = dict[str, Any]
@@ -19,6 +21,9 @@ DEEPEST = 12
 TAG = re.compile(r"[0-9A-Fa-f]{8}")
 VR = re.compile(r"[A-Z]{2}")
 VALUES = ("Value", "InlineBinary", "BulkDataURI")
+# What JSON writes as numbers, and XML as text. Source: PS3.18 Table F.2.3-1
+WHOLE = frozenset(("IS", "SL", "SS", "SV", "UL", "US", "UV"))
+DECIMAL = frozenset(("DS", "FD", "FL"))
 # Those whose items are looked into.
 SEQUENCES = frozenset(
     (
@@ -28,10 +33,12 @@ SEQUENCES = frozenset(
 )
 
 
-def read_dataset(body: bytes) -> Json:
-    """The one dataset of a body, alone or in an array of one, with tags in capitals. Raises BadRequest."""
+def read_dataset(body: bytes, *, xml: bool = False) -> Json:
+    """The one dataset of a body, in JSON alone or in an array of one, with tags in capitals. Raises BadRequest."""
     if len(body) > LARGEST_BYTES:
         raise PayloadTooLarge(f"a workitem takes at most {LARGEST_BYTES} bytes")
+    if xml:
+        return numbered(checked(read_native(body), DEEPEST))
     try:
         found = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -60,6 +67,29 @@ def checked(found: Any, depth: int) -> Json:
             raise BadRequest("the element's values are neither texts nor numbers nor names", field=tag.upper())
         dataset[tag.upper()] = kept
     return dataset
+
+
+def numbered(dataset: Json) -> Json:
+    """A dataset that came in XML with its numbers as JSON writes them. Raises BadRequest."""
+    for tag, element in dataset.items():
+        values = element.get("Value", [])
+        if element["vr"] == "SQ":
+            element["Value"] = [numbered(item) for item in values]
+        elif element["vr"] in WHOLE | DECIMAL and values:
+            element["Value"] = [number(each, element["vr"], tag) for each in values]
+    return dataset
+
+
+def number(text: Any, vr: str, tag: str) -> int | float | None:
+    if text is None:
+        return None
+    try:
+        found = int(text) if vr in WHOLE else float(text)
+    except (TypeError, ValueError) as error:
+        raise BadRequest("the value is no number", field=tag) from error
+    if not (-(2**63) <= found < 2**64 if vr in WHOLE else math.isfinite(found)):
+        raise BadRequest("the value is no number that can be kept", field=tag)
+    return found
 
 
 def is_plain(held: Any) -> bool:

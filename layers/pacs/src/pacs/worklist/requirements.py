@@ -35,9 +35,11 @@ REQUIRED = {
     INPUT_READINESS: "InputReadinessState",
     STATE: "ProcedureStepState",
 }
+# What a workitem always has: type 1 of the service, whether it was given or filled in.
+KEPT = {**REQUIRED, WORKLIST_LABEL: "WorklistLabel"}
 TERMS = {
     "00741200": ("HIGH", "MEDIUM", "LOW"),
-    INPUT_READINESS: ("INCOMPLETE", "UNREADY", "READY"),
+    INPUT_READINESS: ("INCOMPLETE", "UNAVAILABLE", "UNREADY", "READY"),  # peers know the second by two names
 }
 # Each performed procedure of a completed workitem: P.
 PERFORMED_REQUIRED = {
@@ -55,11 +57,15 @@ UNCHANGEABLE = {
     "00100010": "PatientName",
     "00100020": "PatientID",
     "00100021": "IssuerOfPatientID",
+    "00100024": "IssuerOfPatientIDQualifiersSequence",
     "00100030": "PatientBirthDate",
     "00100040": "PatientSex",
     "00380010": "AdmissionID",
-    "0020000D": "StudyInstanceUID",
+    "00380014": "IssuerOfAdmissionIDSequence",
+    "00081080": "AdmittingDiagnosesDescription",
+    "00081084": "AdmittingDiagnosesCodeSequence",
     "0040A370": "ReferencedRequestSequence",
+    "00741224": "ReplacedProcedureStepSequence",
 }
 
 
@@ -83,7 +89,7 @@ def require_change(dataset: Json) -> None:
     for tag, keyword in UNCHANGEABLE.items():
         if tag in dataset:
             raise BadRequest(f"{keyword} cannot be changed", field=keyword)
-    for tag, keyword in REQUIRED.items():
+    for tag, keyword in KEPT.items():
         if tag in dataset and not value(dataset, tag):
             raise BadRequest(f"{keyword} must not be empty", field=keyword)
     require_terms(dataset)
@@ -106,7 +112,7 @@ def require_completed(dataset: Json) -> None:
     Output information must be there; it is empty when the step has made none.
     Source: PS3.4 §CC.2.5.1.1
     """
-    for tag, keyword in {**REQUIRED, WORKLIST_LABEL: "WorklistLabel"}.items():
+    for tag, keyword in REQUIRED.items():
         if not value(dataset, tag):
             raise Conflict(INCONSISTENT, field=keyword)
     performed = dataset.get(PERFORMED, {}).get("Value", [])

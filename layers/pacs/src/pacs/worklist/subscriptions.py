@@ -1,20 +1,21 @@
 """Who is told of what happens to workitems, and what there is to tell. Called by functions/workitems.
 
 The standard sends event reports over a WebSocket; here a subscriber asks for those after the last one it has seen.
-Numbers grow within an organization and become visible in their order, so nothing is missed.
+Numbers grow within an organization and become visible in their order, so nothing is missed by who asks in time.
 
 Source: PS3.18 §11.10 to §11.13, PS3.4 §CC.2.3
 """
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import text
 
 from pacs.errors import BadRequest, Forbidden, NotFound
 from pacs.people.scope import Scope
-from pacs.ports import Database
+from pacs.ports import Database, Services
 from pacs.worklist.payload import Json
 from pacs.worklist.scoping import scope_conditions
 
@@ -23,6 +24,7 @@ FILTERED = "1.2.840.10008.5.1.4.34.5.1"
 NO_FILTER = "Filtered Worklist Subscriptions are not supported."
 NOT_SUBSCRIBED = "no such subscription"
 MOST_EVENTS = 200
+KEPT_DAYS = 30
 AE_TITLE = re.compile(r"[!-\[\]-~](?:[ !-\[\]-~]{0,14}[!-\[\]-~])?")
 
 # Over `workitems w`: its own subscription counts before that to all, which may have been suspended before it was made.
@@ -156,6 +158,18 @@ EVENTS = (
     " where {} and e.number > :after and e.number > least(o.since, a.since)"
     " and coalesce(o.active, a.ae_title is not null) and coalesce(e.ae_title, :ae_title) = :ae_title"
     " order by e.number limit :limit"
+)
+
+
+def prune_events(services: Services) -> dict[str, int]:
+    """Delete the event reports that are older than KEPT_DAYS; returns how many. Runs every night."""
+    before = services.clock.now() - timedelta(days=KEPT_DAYS)
+    return {"events": services.database.fetch(PRUNE, {"before": before})[0]["count"]}
+
+
+PRUNE = text(
+    "with old as (delete from workitem_events where created_at < :before returning number)"
+    " select count(*) as count from old"
 )
 
 

@@ -25,6 +25,7 @@ from pacs.worklist.subscriptions import HEARD
 from pacs.worklist.transitions import Change, Workitem, cancel_requested, created, moved, updated
 
 TRIES = 5
+STUDY = "0020000D"
 NOT_FOUND = "no such workitem"
 WRITTEN = """, numbered as (
   insert into workitem_event_numbers (organization_id, last)
@@ -83,8 +84,13 @@ def retrieve_workitem(database: Database, scope: Scope, workitem_uid: str) -> Js
 
 
 def update_workitem(services: Services, scope: Scope, workitem_uid: str, dataset: Json, transaction_uid: str) -> Change:
-    """Replace attributes. Raises NotFound, BadRequest, Conflict. Source: PS3.18 §11.6"""
+    """Replace attributes. Raises NotFound, of the study too when it is not the scope's; BadRequest, Conflict.
+
+    Source: PS3.18 §11.6
+    """
     given = transaction_uid or value(dataset, TRANSACTION_UID)
+    if STUDY in dataset:
+        require_own_study(services.database, scope, value(dataset, STUDY))
     return change_workitem(
         services, scope, workitem_uid, lambda before, heard: updated(before, dataset, given, services.clock.now())
     )
