@@ -20,8 +20,10 @@ from pacs.dicom.frames import locate_frames
 from pacs.dicom.header import parse_header
 from pacs.dicom.source import BytesSource
 from pacs.dicom.transcode import (
+    NATIVE,
     decode_frame,
     explicit_attributes,
+    is_plain,
     needs_transcoding,
     to_explicit_little_endian,
 )
@@ -138,6 +140,7 @@ def test_what_cannot_be_decoded_says_why(name: str) -> None:
 def test_only_what_viewers_cannot_draw_is_transcoded(name: str) -> None:
     one = sample(name)
     assert needs_transcoding(one.dataset, one.syntax, one.frame(1)) is (name in TRANSCODED)
+    assert is_plain(one.header) is (one.syntax in NATIVE and name not in TRANSCODED)
 
 
 @pytest.mark.parametrize("name", sorted(TRANSCODED))

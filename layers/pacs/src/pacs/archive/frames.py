@@ -11,7 +11,7 @@ from pacs.archive.source import StoreSource
 from pacs.dicom.frames import FrameTable
 from pacs.dicom.header import Header, inflate, read_header
 from pacs.dicom.source import ByteSource, BytesSource
-from pacs.dicom.transcode import decode_frame, encode_frame, needs_transcoding, to_explicit_little_endian
+from pacs.dicom.transcode import decode_frame, encode_frame, is_plain, needs_transcoding, to_explicit_little_endian
 from pacs.dicomweb.multipart import wrap_single
 from pacs.errors import BadRequest, BeingReplaced, NotFound, ObjectNotFound
 from pacs.people.scope import Scope
@@ -100,7 +100,7 @@ class FrameReader:
         """A frame as viewers can decode it: as stored, or transcoded. Raises NotFound, UndecodablePixels."""
         syntax = self._instance.transfer_syntax_uid
         stored = self.stored(frame_number)
-        if needs_transcoding(self.header.dataset, syntax, stored):
+        if not is_plain(self.header) and needs_transcoding(self.header.dataset, syntax, stored):
             return self.decoded(frame_number)
         return Frame(stored, EXPLICIT_LITTLE_ENDIAN if syntax == DEFLATED else syntax)
 

@@ -21,7 +21,7 @@ from pacs.dicom.frames import locate_frames
 from pacs.dicom.header import Header, read_header
 from pacs.dicom.index_row import index_row
 from pacs.dicom.json import to_dicom_json
-from pacs.dicom.transcode import explicit_attributes, needs_transcoding
+from pacs.dicom.transcode import explicit_attributes, is_plain, needs_transcoding
 from pacs.errors import InvalidInstance, ObjectNotFound, PacsError, Unavailable, UndecodablePixels
 from pacs.ports import Rows, Services
 
@@ -136,7 +136,7 @@ def frame_table(source: StoreSource, header: Header) -> tuple[str, UndecodablePi
 
 def transcoded_attributes(header: Header) -> dict[str, Any]:
     """What the metadata must say otherwise because viewers are sent the frames transcoded; mostly nothing."""
-    if not needs_transcoding(header.dataset, header.transfer_syntax_uid):
+    if is_plain(header) or not needs_transcoding(header.dataset, header.transfer_syntax_uid):
         return {}
     changed = {keyword: [value] for keyword, value in explicit_attributes(header.dataset).items()}
     told = {"AvailableTransferSyntaxUID": [EXPLICIT_LITTLE_ENDIAN], **changed}

@@ -14,9 +14,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pydicom.dataset import Dataset
 
+    from pacs.dicom.header import Header
+
     Pixels = NDArray[Any]
 
 PREFIX = "1.2.840.10008.1.2"
+PHOTOMETRIC_INTERPRETATION = 0x00280004
+SUBSAMPLED = ("_422", "_420")
 NATIVE = frozenset((PREFIX, f"{PREFIX}.1", f"{PREFIX}.1.99", f"{PREFIX}.2"))
 RLE = f"{PREFIX}.5"
 JPEG_LS_LOSSLESS = f"{PREFIX}.4.80"
@@ -64,13 +68,21 @@ def needs_transcoding(dataset: "Dataset", transfer_syntax_uid: str, frame: bytes
     if transfer_syntax_uid not in DRAWN:
         return True
     if transfer_syntax_uid in NATIVE:
-        return str(dataset.get("PhotometricInterpretation", "")).endswith(("_422", "_420"))
+        return str(dataset.get("PhotometricInterpretation", "")).endswith(SUBSAMPLED)
     samples, bits = whole(dataset, "SamplesPerPixel", 1), whole(dataset, "BitsAllocated", 8)
     if transfer_syntax_uid == RLE:
         return bits > 16 or (bits == 16 and samples > 1)
     if transfer_syntax_uid in JPEG_2000 and samples == 1 and frame:
         return contradicts(dataset, frame)
     return False
+
+
+def is_plain(header: "Header") -> bool:
+    """Whether an image is one that `needs_transcoding` would pass for being uncompressed; most are, and no dataset need
+    be made to tell.
+    """
+    photometric = header.root.text(PHOTOMETRIC_INTERPRETATION)
+    return header.transfer_syntax_uid in NATIVE and not photometric.endswith(SUBSAMPLED)
 
 
 def video_media_type(stream: bytes, transfer_syntax_uid: str) -> str:
