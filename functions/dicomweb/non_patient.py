@@ -1,6 +1,6 @@
 """The Non-Patient Instance service: hanging protocols, palettes, templates and what else has no study.
 
-Its capabilities stand in docs/openapi.json and in the conformance statement. Source: PS3.18 §12
+Source: PS3.18 §12
 """
 
 from fastapi import APIRouter, Request, Response
