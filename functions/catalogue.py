@@ -44,7 +44,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Grant:
-    resource: str  # store:<name> | database | queue:<name> | topic:<name> | secret:<name>
+    resource: str  # store:<name> | database | queue:<name> | topic:<name> | secret:<name> | mail
     access: tuple[Access, ...]
 
 
@@ -218,6 +218,8 @@ FUNCTIONS = described(
             Route("DELETE", "/auth/sessions", "account.manage"),
             Route("DELETE", "/auth/sessions/{session}", "account.manage"),
             Route("POST", "/auth/password", "account.manage"),
+            Route("POST", "/auth/password/forgotten", public=True),
+            Route("POST", "/auth/password/reset", public=True),
             Route("POST", "/auth/totp", "account.enrol"),
             Route("POST", "/auth/totp/confirm", "account.enrol"),
             Route("POST", "/auth/totp/remove", "account.manage"),
@@ -225,6 +227,7 @@ FUNCTIONS = described(
         grants=(
             Grant("secret:signing", ("read",)),
             Grant("database", ("use",)),
+            Grant("mail", ("send",)),
         ),
     ),
     Function(
@@ -270,8 +273,8 @@ FUNCTIONS = described(
         schedules=(
             Schedule("reconcile", "30 0 * * *", "reconcile", after_boot=True),
             Schedule("purge", "30 1 * * *", "purge"),
-            Schedule("expire", "30 2 * * *", "expire"),
             Schedule("prune", "0 2 * * *", "prune"),
+            Schedule("expire", "30 2 * * *", "expire"),
         ),
         grants=(
             Grant("database", ("use",)),

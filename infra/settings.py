@@ -16,6 +16,7 @@ class Stage:
     dicom_port: int = 4242
     dicom_tls_certificate_arn: str = ""  # ACM, same region; adds a TLS listener on 2762
     alarm_email: str = ""
+    mail_sender: str = ""  # verified in SES; e-mails to members come from it, and without one there are none
     protect: bool = False  # deletion protection, final snapshots, buckets and keys outlive their stack
     firewall: bool = False  # a WAF web ACL in front of the API
     database_min_acu: float = 0  # 0: the database sleeps when nobody asks

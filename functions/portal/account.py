@@ -10,7 +10,7 @@ from pacs.entry.http import CurrentScope, client_address
 from pacs.errors import NotFound
 from pacs.people import second_factor
 from pacs.people.membership import Member, describe_organizations, find_by_id
-from pacs.people.recovery import change_password, require_password
+from pacs.people.recovery import change_password, require_password, reset_password, send_reset_link
 from pacs.people.sessions import list_sessions, revoke_session, revoke_sessions
 
 router = APIRouter()
@@ -30,6 +30,15 @@ class Code(Body):
 
 
 class Password(Body):
+    password: str = Field(max_length=512)
+
+
+class Email(Body):
+    email: str = Field(max_length=512)
+
+
+class Reset(Body):
+    token: str = Field(max_length=512)
     password: str = Field(max_length=512)
 
 
@@ -89,6 +98,20 @@ async def replace_password(
 ) -> Response:
     """A new password; every other session ends."""
     change_password(services(), scope, member, asked.current, asked.password, client_address(request))
+    return Response(status_code=204)
+
+
+@router.post("/password/forgotten", status_code=202)
+async def forget_password(request: Request, asked: Email) -> Response:
+    """Send a link for a new password, if there is such a member. The answer is the same if not."""
+    send_reset_link(services(), services().mailer, asked.email, client_address(request))
+    return Response(status_code=202)
+
+
+@router.post("/password/reset", status_code=204)
+async def set_password(request: Request, asked: Reset) -> Response:
+    """A new password by the token of a link, which is good once and for an hour; every session ends."""
+    reset_password(services(), asked.token, asked.password, client_address(request))
     return Response(status_code=204)
 
 

@@ -42,6 +42,7 @@ def environment(stage: Stage, data: Data) -> dict[str, str]:
         "PACS_STAGE": stage.name,
         "PACS_DERIVED_DAYS": str(stage.derived_days),
         "PACS_PUBLIC_URL": stage.public_url,
+        "PACS_MAIL_SENDER": stage.mail_sender,
         "PACS_CORS_ORIGINS": ",".join(stage.cors_origins),
         "PACS_ORIGINALS_BUCKET": data.originals.bucket_name,
         "PACS_DERIVED_BUCKET": data.derived.bucket_name,

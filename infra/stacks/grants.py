@@ -5,6 +5,7 @@ Identity-side only: statements on the resources would tie the stacks in circles.
 
 from collections.abc import Sequence
 
+from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 
 from functions.catalogue import Access, Grant
@@ -54,4 +55,13 @@ def statements(grant: Grant, data: Data, messaging: Messaging) -> list[iam.Polic
         return [allow(("sqs:SendMessage", "sqs:GetQueueAttributes"), messaging.queues[name].queue_arn)]
     if kind == "topic":
         return [allow(("sns:Publish",), messaging.topics[name].topic_arn)]
+    if kind == "mail":
+        return mail(data.stage.mail_sender)
     return [allow(READ_SECRET, {"signing": data.signing_secret}[name].secret_arn)]
+
+
+def mail(sender: str) -> list[iam.PolicyStatement]:
+    """E-mails from one address, or nothing where there is none. SES asks for the address or its domain."""
+    identities = [sender, sender.partition("@")[2]] if sender else []
+    arns = [f"arn:{Aws.PARTITION}:ses:{Aws.REGION}:{Aws.ACCOUNT_ID}:identity/{each}" for each in identities]
+    return [allow(("ses:SendEmail",), *arns)] if arns else []

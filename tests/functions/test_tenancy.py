@@ -137,6 +137,23 @@ def test_a_study_of_no_branch_is_seen_by_the_whole_organization_only(
     assert len(clinic.get("/studies").json()) == 1
 
 
+def test_uploads_go_to_the_first_branch_and_into_no_hidden_study(clinic: Any, sample: Callable[[str], bytes]) -> None:
+    body, ours = sample("CT_small.dcm"), clinic.made.organization_id
+
+    def store(branches: tuple[str, ...]) -> Any:
+        headers = clinic.bearer(Scope(ours, "technician", branches)) | {"Content-Type": "application/dicom"}
+        return clinic.client.post("/dicomweb/studies", headers=headers, content=body)
+
+    assert store(()).status_code == 403
+    assert store((clinic.made.branch_id, OTHER.organization_id)).status_code == 200
+    clinic.index()
+    [row] = clinic.services.database.fetch(text("select cast(branch_id as text) as branch from studies"))
+    assert row["branch"] == clinic.made.branch_id
+    refused = store((OTHER.organization_id,))
+    assert (refused.status_code, refused.json()["00081198"]["Value"][0]["00081197"]["Value"]) == (409, [0x0124])
+    assert store((OTHER.organization_id, clinic.made.branch_id)).status_code == 200
+
+
 @pytest.mark.parametrize("route", GUARDED, ids=name)
 @pytest.mark.parametrize("bearer", ["", "Bearer x.y.z", "Basic YTpi"])
 def test_nobody_gets_in(clinic: Any, route: Route, bearer: str) -> None:
@@ -161,4 +178,6 @@ def test_what_is_public_is_listed_here() -> None:
         "POST /auth/session",
         "POST /auth/session/refresh",
         "POST /auth/logout",
+        "POST /auth/password/forgotten",
+        "POST /auth/password/reset",
     }

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pacs.local.secrets import SecretsFile
     from pacs.local.store import DirectoryStore
     from pacs.people.tokens import Tokens
-    from pacs.ports import Clock, ObjectStore, Queue, Secrets
+    from pacs.ports import Clock, Mailer, ObjectStore, Queue, Secrets
 
 
 @cache
@@ -72,6 +72,16 @@ class Services:
 
             return SecretsManagerSecrets(self.settings.signing_secret_arn, aws_client("secretsmanager"))
         return local_secrets(self.settings)
+
+    @cached_property
+    def mailer(self) -> Mailer:
+        if self.settings.platform == "aws":
+            from pacs.aws.mail import SesMailer
+
+            return SesMailer(self.settings.mail_sender, aws_client("sesv2"))
+        from pacs.local.outbox import OutboxFolder
+
+        return OutboxFolder(self.settings.home / "outbox", self.clock, self.settings.mail_sender)
 
     @cached_property
     def clock(self) -> Clock:

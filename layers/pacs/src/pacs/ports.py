@@ -156,6 +156,11 @@ class Secrets(Protocol):
         """Every key that may verify, the one that signs first. Raises `NotConfigured` when there is none."""
 
 
+class Mailer(Protocol):
+    def send(self, to: str, subject: str, text: str) -> None:
+        """Send a plain text to one address. Raises `Unavailable` when it was not taken, `NotConfigured`."""
+
+
 class Clock(Protocol):
     def now(self) -> datetime:
         """The time, aware, in UTC."""

@@ -47,6 +47,7 @@ class Settings:
         900, "Life of an access token, and so of a right that was taken back; sessions renew it.", unit="s"
     )
     refresh_ttl_s: int = variable(12 * 3600, "A session that is not used for so long has ended.", unit="s")
+    mail_sender: str = variable("", "Address that e-mails come from; on AWS one that SES has verified.")
     admin_totp_required: bool = variable(False, "Administrators need a second factor, and set it up first.")
     prepare_frames_max: int = variable(
         64, "Instances with at most this many frames get them made on arrival.", unit="frames"

@@ -7,6 +7,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import text
+
 from pacs.archive.keys import InstancePath, NonPatientPath
 from pacs.archive.source import FileSource
 from pacs.dicom.header import Header, read_header
@@ -18,6 +20,10 @@ from pacs.errors import Forbidden, InvalidInstance, PacsError, SopClassMismatch,
 from pacs.people.scope import Scope
 from pacs.ports import Outcome, Services
 
+BRANCH = text(
+    "select cast(branch_id as text) as branch_id from studies"
+    " where organization_id = cast(:organization_id as uuid) and study_instance_uid = :study"
+)
 MEDIA_STORAGE_SOP_CLASS_UID, MEDIA_STORAGE_SOP_INSTANCE_UID = 0x00020002, 0x00020003
 
 
@@ -59,6 +65,7 @@ def store_instance(
         header = read_header(source)
         uids = uids_of(header)
         check_study(scope, study, uids[1])
+        check_branch(services, scope, uids[1])
         check_category(header, category, instance)
         body = without_foreign_preamble(body)
         key = original_key(scope.organization_id, *uids)
@@ -104,6 +111,16 @@ def check_category(header: Header, category: str | None, instance: str | None) -
         raise SopClassMismatch("the instance is of another kind than the URL", field="SOPClassUID")
     if instance is not None and header.sop_instance_uid != instance:
         raise SopClassMismatch("the instance is another than the one of the URL", field="SOPInstanceUID")
+
+
+def check_branch(services: Services, scope: Scope, study: str) -> None:
+    """Raises Forbidden for a study of a branch that the scope does not see: nobody adds to what is hidden from them."""
+    if scope.branches is None:
+        return
+    values = {"organization_id": scope.organization_id, "study": study}
+    rows = services.database.fetch(BRANCH, values)
+    if rows and rows[0]["branch_id"] not in scope.branches:
+        raise Forbidden("this token may not store into this study", field="StudyInstanceUID")
 
 
 def without_foreign_preamble(body: bytes | Path) -> bytes | Path:

@@ -154,6 +154,17 @@ refresh_tokens = Table(
     Column("used_at", DateTime(timezone=True)),
 )
 
+# Links by e-mail that set a new password, as SHA-256.
+password_resets = Table(
+    "password_resets",
+    metadata,
+    Column("token_hash", Text, primary_key=True),
+    identifier("member_id", ForeignKey("organization_members.id"), nullable=False),
+    moment("created_at"),
+    Column("used_at", DateTime(timezone=True)),
+    Index("password_resets_of", "member_id", "created_at"),
+)
+
 # How often an account or an address has failed to sign in, and how often a subject asked.
 sign_in_attempts = Table(
     "sign_in_attempts",

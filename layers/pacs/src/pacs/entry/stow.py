@@ -30,7 +30,7 @@ from pacs.dicomweb.multipart import ReceivedPart, read_parts
 from pacs.dicomweb.native import to_native
 from pacs.dicomweb.stow import store_answer
 from pacs.entry.body import body_pieces, spool_beside
-from pacs.errors import BadRequest, InvalidInstance, UnsupportedMediaType
+from pacs.errors import BadRequest, Forbidden, InvalidInstance, UnsupportedMediaType
 from pacs.people.scope import Scope
 from pacs.ports import Services
 
@@ -63,6 +63,8 @@ def store_request(
     content_type = parse_content_type(request.headers.get("content-type"))
     part_type = type_of_parts(content_type)
     source_ip = request.client.host if request.client else ""
+    if scope.branches == ():
+        raise Forbidden("no branch is granted to store into")
     # Who sees some branches only stores into the first of them.
     branch_id = scope.branches[0] if scope.branches else ""
     addressed = partial(store_instance, study=study, category=category, instance=instance)

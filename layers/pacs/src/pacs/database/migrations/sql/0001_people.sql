@@ -91,3 +91,12 @@ create table rate_limits (
   subject text primary key,
   full_until timestamptz not null
 );
+
+create table password_resets (
+  token_hash text primary key,
+  member_id uuid not null references organization_members (id),
+  created_at timestamptz not null,
+  used_at timestamptz
+);
+
+create index password_resets_of on password_resets (member_id, created_at);

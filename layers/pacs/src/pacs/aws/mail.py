@@ -1,0 +1,25 @@
+"""How do e-mails leave the cloud? Through SES, from the address that the owner has verified there."""
+
+from typing import Any
+
+from pacs.aws.translation import translated
+from pacs.errors import NotConfigured
+
+
+class SesMailer:
+    """Plain texts, sent from one address."""
+
+    def __init__(self, sender: str, client: Any) -> None:
+        self._sender = sender
+        self._client = client
+
+    def send(self, to: str, subject: str, text: str) -> None:
+        if not self._sender:
+            raise NotConfigured("no address to send e-mails from", field="PACS_MAIL_SENDER")
+        body = {"Text": {"Data": text, "Charset": "UTF-8"}}
+        with translated("the e-mail service", missing={}):
+            self._client.send_email(
+                FromEmailAddress=self._sender,
+                Destination={"ToAddresses": [to]},
+                Content={"Simple": {"Subject": {"Data": subject, "Charset": "UTF-8"}, "Body": body}},
+            )
