@@ -230,6 +230,12 @@ def datasets() -> Iterator[tuple[str, str, str, bytes]]:
     bomb = dataset(instance, {0x00091001: element(0x00091001, "OB", bytes(100 << 20))})
     yield "deflate bomb after the UIDs", instance, DEFLATED, deflated(bomb)
     instance = uid()
+    endless = element(0x00081115, "SQ", b"", UNDEFINED) + item(b"", undefined=True) * 3_000_000
+    yield "three million items", instance, DEFLATED, deflated(dataset(instance, {0x00091001: endless}))
+    instance = uid()
+    many = element(0x00091001, "LO", b"") * 3_000_000
+    yield "three million elements", instance, DEFLATED, deflated(dataset(instance, {0x00091001: many}))
+    instance = uid()
     yield "deflated and cut", instance, DEFLATED, deflated(dataset(instance))[:-20]
     instance = uid()
     yield "deflated rubbish", instance, DEFLATED, b"\x07" * 100

@@ -44,6 +44,8 @@ MUST_BE_REFUSED = (
     "huge length",
     "deflate bomb",
     "deflate bomb after the UIDs",
+    "three million items",
+    "three million elements",
     "sequence without an end",
     "no file at all",
     "rubbish",
