@@ -1,17 +1,24 @@
 """The servers that the contract suites run against: moto's for AWS, the embedded PostgreSQL for one machine."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import boto3
 import pytest
+from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
 from infra.local.postgres import EmbeddedPostgres
+from pacs.database.data_api_driver import DataApiDatabase
+from pacs.database.engine import EngineDatabase
+from pacs.database.psycopg_driver import PsycopgDatabase
+from tests.contract.data_api_emulator import DataApiEmulator, serve
 
 AwsClient = Callable[[str], Any]
+Opener = Callable[..., EngineDatabase]
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +53,50 @@ def postgres_dsn() -> Iterator[str]:
         server.start()
         yield server.dsn
         server.stop()
+
+
+class DataApi:
+    """Opens databases over emulators, which end with the test."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self.stack = stack
+        self.emulators: list[DataApiEmulator] = []
+
+    def __call__(self, dsn: str, *, patience_s: float = 5.0) -> DataApiDatabase:
+        emulator, endpoint = self.stack.enter_context(serve(dsn))
+        self.emulators.append(emulator)
+        client = boto3.client(
+            "rds-data",
+            endpoint_url=endpoint,
+            region_name="eu-central-1",
+            aws_access_key_id="nobody",
+            aws_secret_access_key="nothing",
+            config=Config(retries={"total_max_attempts": 1}, max_pool_connections=20),
+        )
+        self.stack.callback(client.close)
+        return DataApiDatabase(
+            "arn:aws:rds:cluster:pacs", "arn:aws:secretsmanager:secret:pacs", "pacs", client, patience_s=patience_s
+        )
+
+
+@pytest.fixture
+def data_api() -> Iterator[DataApi]:
+    with ExitStack() as stack:
+        yield DataApi(stack)
+
+
+@pytest.fixture(params=["psycopg", "data_api"])
+def open_database(request: pytest.FixtureRequest, data_api: DataApi) -> Iterator[Opener]:
+    with ExitStack() as stack:
+
+        def opener(dsn: str, **options: Any) -> EngineDatabase:
+            made = (PsycopgDatabase if request.param == "psycopg" else data_api)(dsn, **options)
+            stack.callback(made.close)
+            return made
+
+        yield opener
+
+
+@pytest.fixture
+def database(open_database: Opener, fresh_dsn: str) -> EngineDatabase:
+    return open_database(fresh_dsn)

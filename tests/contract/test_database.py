@@ -1,85 +1,25 @@
 """The port Database: one suite over psycopg and over the Data API's driver, on the same PostgreSQL."""
 
-import os
-import signal
-import time
 import uuid
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
 from datetime import UTC, date, datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 
-import boto3
 import psycopg
 import pytest
-from botocore.config import Config
 from sqlalchemy import insert, select, text, update
 
-from infra.local.postgres import EmbeddedPostgres
 from pacs.database import migrate, tables
-from pacs.database.data_api_driver import DataApiDatabase
 from pacs.database.engine import EngineDatabase
-from pacs.database.psycopg_driver import PsycopgDatabase
 from pacs.errors import BadRequest, Conflict, DatabaseUnavailable, NotConfigured, PacsError
-from tests.contract.data_api_emulator import DataApiEmulator, serve
+from tests.contract.conftest import DataApi, Opener
 from tests.database.rows import ORGANIZATION, row
-
-Opener = Callable[..., EngineDatabase]
 
 CLUSTER = "arn:aws:rds:eu-central-1:000000000000:cluster:pacs"
 SECRET = "arn:aws:secretsmanager:eu-central-1:000000000000:secret:pacs"
 MOMENT = datetime(2024, 5, 1, 9, 30, 0, 123456, tzinfo=timezone(timedelta(hours=3)))
 INDEX = text("select sop_instance_uid, object_key, changed from index_instances(cast(:rows as jsonb))")
 NEW_ORGANIZATION = text("insert into organizations (id, name) values (cast(:id as uuid), :name)")
-
-
-class DataApi:
-    """Opens databases over emulators, which end with the test."""
-
-    def __init__(self, stack: ExitStack) -> None:
-        self.stack = stack
-        self.emulators: list[DataApiEmulator] = []
-
-    def __call__(self, dsn: str, *, patience_s: float = 5.0) -> DataApiDatabase:
-        emulator, endpoint = self.stack.enter_context(serve(dsn))
-        self.emulators.append(emulator)
-        client = boto3.client(
-            "rds-data",
-            endpoint_url=endpoint,
-            region_name="eu-central-1",
-            aws_access_key_id="nobody",
-            aws_secret_access_key="nothing",
-            config=Config(retries={"total_max_attempts": 1}, max_pool_connections=20),
-        )
-        self.stack.callback(client.close)
-        return DataApiDatabase(
-            "arn:aws:rds:cluster:pacs", "arn:aws:secretsmanager:secret:pacs", "pacs", client, patience_s=patience_s
-        )
-
-
-@pytest.fixture
-def data_api() -> Iterator[DataApi]:
-    with ExitStack() as stack:
-        yield DataApi(stack)
-
-
-@pytest.fixture(params=["psycopg", "data_api"])
-def open_database(request: pytest.FixtureRequest, data_api: DataApi) -> Iterator[Opener]:
-    with ExitStack() as stack:
-
-        def opener(dsn: str, **options: Any) -> EngineDatabase:
-            made = (PsycopgDatabase if request.param == "psycopg" else data_api)(dsn, **options)
-            stack.callback(made.close)
-            return made
-
-        yield opener
-
-
-@pytest.fixture
-def database(open_database: Opener, fresh_dsn: str) -> EngineDatabase:
-    return open_database(fresh_dsn)
 
 
 def names(database: EngineDatabase) -> list[str]:
@@ -315,62 +255,6 @@ def test_an_answer_of_several_megabytes(database: EngineDatabase) -> None:
     long = text("select n, repeat('x', n) as word from generate_series(1, cast(:last as integer)) n order by n")
     found = database.fetch(long, {"last": 2600})
     assert [(each["n"], len(each["word"])) for each in found] == [(n, n) for n in range(1, 2601)]
-
-
-# The server
-
-
-@pytest.fixture(scope="module")
-def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
-    """A server of its own, to be killed."""
-    server = EmbeddedPostgres(tmp_path_factory.mktemp("mortal"))
-    server.settings["fsync"] = "off"
-    server.start()
-    yield server
-    server.stop()
-
-
-def test_a_connection_that_the_server_closed_is_replaced(open_database: Opener, mortal: EmbeddedPostgres) -> None:
-    database = open_database(mortal.dsn)
-    database.fetch(text("select 1"))
-    with psycopg.connect(mortal.dsn, autocommit=True) as other:
-        other.execute("select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid()")
-    assert database.fetch(text("select 1 as one")) == [{"one": 1}]
-
-
-def until_ended(pids: list[int]) -> None:
-    """A server's processes outlive it for a moment, in which they still answer. Nobody may have reaped them."""
-    deadline = time.monotonic() + 60
-    while pids:
-        assert time.monotonic() < deadline
-        states = {pid: Path(f"/proc/{pid}/stat") for pid in pids}
-        with suppress(OSError):
-            pids = [pid for pid, stat in states.items() if stat.exists() and b") Z" not in stat.read_bytes()]
-
-
-def test_killed_and_back(open_database: Opener, mortal: EmbeddedPostgres) -> None:
-    database = open_database(mortal.dsn, patience_s=0.1)
-    database.fetch(text("create table if not exists kept (n integer)"))
-    database.fetch(text("insert into kept values (1)"))
-    before = database.fetch(text("select count(*) as count from kept"))
-    backends = database.fetch(text("select pid from pg_stat_activity"))
-    os.kill(mortal.process.pid, signal.SIGKILL)
-    mortal.process.wait()
-    until_ended([each["pid"] for each in backends])
-    with pytest.raises(DatabaseUnavailable):
-        database.fetch(text("select 1"))
-    mortal.start()
-    assert database.fetch(text("select count(*) as count from kept")) == before
-
-
-def test_a_server_that_comes_back_in_time_is_waited_for(open_database: Opener, mortal: EmbeddedPostgres) -> None:
-    database = open_database(mortal.dsn, patience_s=20)
-    database.fetch(text("select 1"))
-    mortal.stop()
-    with ThreadPoolExecutor(1) as threads:
-        waiting = threads.submit(database.fetch, text("select 1 as one"))
-        mortal.start()
-        assert waiting.result() == [{"one": 1}]
 
 
 # The Data API alone
