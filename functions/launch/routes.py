@@ -8,8 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pacs.archive.lookup import require_studies
 from pacs.bootstrap import services
-from pacs.entry.http import CurrentScope, request_id
+from pacs.entry.http import CurrentScope, client_address, request_id
 from pacs.errors import BadRequest, TokenExpired, Unauthenticated
+from pacs.people.audit import Deed, record
 from pacs.viewing.launch import Launch, check_studies, launch_cookies, launch_url, open_launch, viewer_url
 from pacs.viewing.ohif import ohif_config
 from pacs.viewing.pages import Page, Reason, launch_page, refusal_page
@@ -87,7 +88,7 @@ async def create_session(authorization: Authorization = "") -> Response:
 
 
 @router.post("/api/launch")
-async def create_launch(scope: CurrentScope, asked: LaunchRequest) -> dict[str, str]:
+async def create_launch(request: Request, scope: CurrentScope, asked: LaunchRequest) -> dict[str, str]:
     """A link for studies that the caller may see."""
     check_studies(asked.studies)
     require_studies(services().database, scope, asked.studies)
@@ -96,6 +97,9 @@ async def create_launch(scope: CurrentScope, asked: LaunchRequest) -> dict[str, 
     url = launch_url(
         settings, tokens, scope, asked.studies, ttl_s=ttl_s, return_url=asked.return_url, privacy=asked.privacy
     )
+    with services().database.transaction() as statements:
+        for study in asked.studies:
+            record(statements, scope, Deed("launch", study), source_ip=client_address(request))
     return {"url": url, "expires_at": (services().clock.now() + timedelta(seconds=ttl_s)).isoformat(timespec="seconds")}
 
 

@@ -9,6 +9,7 @@ from pacs.bootstrap import services
 from pacs.entry.http import CurrentScope, client_address
 from pacs.errors import NotFound
 from pacs.people import second_factor
+from pacs.people.audit import Deed, record
 from pacs.people.membership import Member, describe_organizations, find_by_id
 from pacs.people.recovery import change_password, require_password, reset_password, send_reset_link
 from pacs.people.sessions import list_sessions, revoke_session, revoke_sessions
@@ -80,15 +81,18 @@ async def read_sessions(scope: CurrentScope, member: CurrentMember) -> list[dict
 
 
 @router.delete("/sessions")
-async def delete_sessions(member: CurrentMember) -> dict[str, int]:
+async def delete_sessions(request: Request, scope: CurrentScope, member: CurrentMember) -> dict[str, int]:
     """Sign out everywhere, here too."""
-    return {"ended": revoke_sessions(services().database, member.id, services().clock.now())}
+    ended = revoke_sessions(services().database, member.id, services().clock.now())
+    record(services().database, scope, Deed("sign-out", subject="everywhere"), source_ip=client_address(request))
+    return {"ended": ended}
 
 
 @router.delete("/sessions/{session}", status_code=204)
-async def delete_session(member: CurrentMember, session: str) -> Response:
+async def delete_session(request: Request, scope: CurrentScope, member: CurrentMember, session: str) -> Response:
     """Sign out in one place."""
     revoke_session(services().database, member.id, session, services().clock.now())
+    record(services().database, scope, Deed("sign-out", subject=session), source_ip=client_address(request))
     return Response(status_code=204)
 
 
@@ -123,15 +127,21 @@ async def create_second_factor(member: CurrentMember, response: Response) -> dic
 
 
 @router.post("/totp/confirm", status_code=204)
-async def confirm_second_factor(member: CurrentMember, asked: Code) -> Response:
+async def confirm_second_factor(request: Request, scope: CurrentScope, member: CurrentMember, asked: Code) -> Response:
     """From now on a code is needed to sign in."""
     second_factor.confirm(services().database, member, asked.code, services().clock.now())
+    deed = Deed("change-account", subject="second factor set up")
+    record(services().database, scope, deed, source_ip=client_address(request))
     return Response(status_code=204)
 
 
 @router.post("/totp/remove", status_code=204)
-async def delete_second_factor(request: Request, member: CurrentMember, asked: Password) -> Response:
+async def delete_second_factor(
+    request: Request, scope: CurrentScope, member: CurrentMember, asked: Password
+) -> Response:
     """Without a second factor from now on."""
     require_password(services(), member, asked.password, client_address(request))
     second_factor.remove(services().database, member)
+    deed = Deed("change-account", subject="second factor removed")
+    record(services().database, scope, deed, source_ip=client_address(request))
     return Response(status_code=204)

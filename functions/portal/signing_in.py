@@ -11,8 +11,8 @@ from pacs.bootstrap import services
 from pacs.entry.authorizer import SESSION_COOKIE
 from pacs.entry.http import client_address
 from pacs.errors import BadRequest, Forbidden, Unauthenticated
-from pacs.people.sessions import end_session, session_of
-from pacs.people.signing_in import Caller, Credentials, SignedIn, refresh, sign_in
+from pacs.people.sessions import session_of
+from pacs.people.signing_in import Caller, Credentials, SignedIn, refresh, sign_in, sign_out
 
 router = APIRouter()
 REFRESH_COOKIE, CSRF_COOKIE = "pacs_refresh", "pacs_csrf"
@@ -83,7 +83,7 @@ async def end(request: Request, refresh_token: Text = "") -> Response:
     require_same_origin(request)
     token = refresh_token or request.cookies.get(REFRESH_COOKIE, "")
     if token:
-        end_session(services().database, token, services().clock.now())
+        sign_out(services(), token, caller(request))
     response = Response(status_code=204, headers=NO_STORE)
     for name, path in ((SESSION_COOKIE, "/"), (REFRESH_COOKIE, REFRESH_PATH), (CSRF_COOKIE, "/")):
         response.delete_cookie(name, path=path)

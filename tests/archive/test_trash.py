@@ -69,7 +69,8 @@ def found(archive: Any, level: QueryLevel) -> list[Any]:
 
 def audit(archive: Any) -> list[tuple[Any, ...]]:
     columns = ("action", "sop_instance_uid", "number_of_instances", "member_id", "role", "source_ip")
-    rows = archive.database.fetch(select(tables.audit).order_by(tables.audit.c.id))
+    deeds = tables.audit.c.action.in_(["delete", "undelete", "purge"])
+    rows = archive.database.fetch(select(tables.audit).where(deeds).order_by(tables.audit.c.id))
     return [tuple(row[name] for name in columns) for row in rows]
 
 

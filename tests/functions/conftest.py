@@ -18,7 +18,9 @@ from pacs.archive.deriving import derive_instances
 from pacs.archive.indexing import index_objects
 from pacs.archive.storing import StoredInstance, store_instance
 from pacs.people.accounts import FirstAdministrator, first_administrator
-from pacs.people.scope import Scope
+from pacs.people.organizations import NewMember, add_member
+from pacs.people.scope import MEMBER_ROLES, Scope
+from tests.functions.doors import PASSWORD, TurnedClock
 
 SAMPLES = Path(pydicom.data.__file__).parent / "test_files"
 
@@ -82,6 +84,22 @@ def clinic(tmp_path: Path, fresh_dsn: str, monkeypatch: pytest.MonkeyPatch) -> I
     services.database.close()
     bootstrap.settings.cache_clear()
     bootstrap.services.cache_clear()
+
+
+@pytest.fixture
+def clock(clinic: Clinic) -> TurnedClock:
+    clock = TurnedClock()
+    clinic.services.__dict__["clock"] = clock
+    return clock
+
+
+@pytest.fixture
+def doors(clinic: Clinic, clock: TurnedClock) -> Clinic:
+    """A clinic with one member of each role, named after it."""
+    with clinic.services.database.transaction() as statements:
+        for role in MEMBER_ROLES:
+            add_member(statements, clinic.scope, NewMember(f"{role}@example.org", PASSWORD, role))
+    return clinic
 
 
 @pytest.fixture

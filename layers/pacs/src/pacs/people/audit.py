@@ -1,4 +1,7 @@
-"""Who did what, when and from where: rows that are only ever added. Written by whoever changes what others rely on."""
+"""Who did what, when and from where: rows that are only ever added. Written by whoever changes what others rely on.
+
+Each action is one of the events that DICOM knows, by the codes of DCM. Source: PS3.15 §A.5; PS3.16 CID 400 and 401.
+"""
 
 from dataclasses import asdict, dataclass
 from typing import Literal
@@ -8,27 +11,49 @@ from sqlalchemy import text
 from pacs.people.scope import Scope
 from pacs.ports import Statements
 
-Action = Literal["delete", "undelete", "purge"]
+Action = Literal["sign-in", "sign-out", "change-account", "change-rights", "launch", "delete", "undelete", "purge"]
+# Event and type: User Authentication (Login, Logout); Security Alert (User Security Attributes, Security Roles, Object
+# Security Attributes Changed); DICOM Study Deleted; Import.
+EVENTS: dict[Action, tuple[str, str]] = {
+    "sign-in": ("110114", "110122"),
+    "sign-out": ("110114", "110123"),
+    "change-account": ("110113", "110137"),
+    "change-rights": ("110113", "110136"),
+    "launch": ("110113", "110135"),
+    "delete": ("110105", ""),
+    "undelete": ("110107", ""),
+    "purge": ("110105", ""),
+}
+# EventOutcomeIndicator of the same section.
+SUCCESS, REFUSED = 0, 4
 
 RECORD = text(
-    "insert into audit (organization_id, member_id, role, source_ip, action, study_instance_uid, series_instance_uid,"
-    " sop_instance_uid, number_of_instances) values (cast(:organization_id as uuid), :member_id, :role, :source_ip,"
-    " :action, :study_instance_uid, :series_instance_uid, :sop_instance_uid, :number_of_instances)"
+    "insert into audit (organization_id, member_id, role, source_ip, action, event_id, event_type, outcome, subject,"
+    " study_instance_uid, series_instance_uid, sop_instance_uid, number_of_instances)"
+    " values (cast(:organization_id as uuid), :member_id, :role, :source_ip, :action, :event_id, :event_type, :outcome,"
+    " :subject, :study_instance_uid, :series_instance_uid, :sop_instance_uid, :number_of_instances)"
 )
 
 
 @dataclass(frozen=True)
 class Deed:
-    """One thing that was done. UIDs below the level at which it was done are None."""
+    """One thing that was done, or refused. UIDs below the level at which it was done are None.
+
+    `subject` says to what or whom, where it is no study; never a patient.
+    """
 
     action: Action
-    study_instance_uid: str | None
-    series_instance_uid: str | None
-    sop_instance_uid: str | None
-    number_of_instances: int
+    study_instance_uid: str | None = None
+    series_instance_uid: str | None = None
+    sop_instance_uid: str | None = None
+    number_of_instances: int = 0
+    subject: str = ""
+    outcome: int = SUCCESS
 
 
 def record(statements: Statements, scope: Scope, deed: Deed, *, source_ip: str = "") -> None:
-    """Write one row, in the transaction of the deed itself."""
-    who = {"organization_id": scope.organization_id, "member_id": scope.member_id, "role": scope.role}
-    statements.fetch(RECORD, {**who, **asdict(deed), "source_ip": source_ip})
+    """Write one row, in the transaction of the deed itself. A scope without an organization is a stranger's."""
+    event_id, event_type = EVENTS[deed.action]
+    who = {"organization_id": scope.organization_id or None, "member_id": scope.member_id, "role": scope.role}
+    what = {"event_id": event_id, "event_type": event_type, "source_ip": source_ip}
+    statements.fetch(RECORD, {**who, **what, **asdict(deed)})

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import text
 
 from pacs.errors import BadRequest, NotFound
+from pacs.people.audit import Deed, record
 from pacs.people.passwords import hashed
 from pacs.people.scope import MEMBER_ROLES, MemberRole, Scope
 from pacs.people.sessions import revoke_sessions
@@ -151,6 +152,8 @@ def add_member(statements: Statements, scope: Scope, member: NewMember) -> str:
     statements.fetch(ADD_MEMBER, row)
     for branch_id in member.branches:
         statements.fetch(GRANT, {"member_id": row["id"], "branch_id": branch_id})
+    rights = [member.role, *(["manager"] if member.manager else []), *(["importer"] if member.importer else [])]
+    record(statements, scope, Deed("change-rights", subject=f"{row['id']}: {' '.join(rights)}"))
     return str(row["id"])
 
 
@@ -168,6 +171,7 @@ def disable_member(statements: Statements, scope: Scope, email: str, now: dateti
     if not rows:
         raise NotFound("the organization has no such member", field="email")
     revoke_sessions(statements, rows[0]["id"], now)
+    record(statements, scope, Deed("change-rights", subject=f"{rows[0]['id']}: disabled"))
     return str(rows[0]["id"])
 
 

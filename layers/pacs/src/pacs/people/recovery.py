@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from pacs.errors import BadRequest, Unauthenticated
 from pacs.people import limits
+from pacs.people.audit import Deed, record
 from pacs.people.membership import Member, find_by_email, find_by_id
 from pacs.people.passwords import hashed, matches
 from pacs.people.scope import Scope
@@ -40,7 +41,7 @@ To set a new password, open this link within an hour:
 
 {link}
 
-Bunu siz istemediyseniz bir şey yapmanız gerekmez.
+Bu istek sizden gelmediyse bir şey yapmanız gerekmez.
 If you did not ask for it, there is nothing to do.
 """
 
@@ -62,6 +63,7 @@ def change_password(
     require_password(services, member, current, address)
     with services.database.transaction() as statements:
         set_password(statements, member.id, password_hash, services.clock.now(), but=scope.session_id)
+        record(statements, scope, Deed("change-account", subject="password"), source_ip=address)
 
 
 def set_password(statements: Statements, member_id: str, password_hash: str, now: datetime, *, but: str = "") -> None:
@@ -98,3 +100,5 @@ def reset_password(services: Services, token: str, password: str, address: str) 
             raise BadRequest("this link is good no more: ask for another", field="token")
         set_password(statements, member.id, password_hash, now)
         limits.forgive(statements, member.email, address, now)
+        scope = Scope(member.organization_id, member.role, member_id=member.id)
+        record(statements, scope, Deed("change-account", subject="password by link"), source_ip=address)

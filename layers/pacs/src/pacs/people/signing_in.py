@@ -9,10 +9,11 @@ from typing import Literal, get_args
 
 from pacs.errors import BadRequest, SecondFactorNeeded, Unauthenticated
 from pacs.people import limits, second_factor
+from pacs.people.audit import REFUSED, Deed, record
 from pacs.people.membership import Member, find_by_email, find_by_id
 from pacs.people.passwords import matches
 from pacs.people.scope import MEMBER_ROLES, MemberRole, Scope
-from pacs.people.sessions import Session, open_session, refresh_session
+from pacs.people.sessions import Session, end_session, open_session, refresh_session
 from pacs.ports import Services
 from pacs.settings import Settings
 
@@ -65,11 +66,13 @@ def sign_in(services: Services, credentials: Credentials, caller: Caller) -> Sig
     limits.knock(database, limits.address_subject(caller.address), now)
     limits.count_attempt(database, credentials.email, caller.address, now)
     member = find_by_email(database, credentials.email)
-    right = matches(member.password_hash if member else None, credentials.password)
-    scope = welcome(services, member, credentials) if member and right else None
-    if member is None or scope is None:
-        raise Unauthenticated(WRONG)
-    require_code(services, member, credentials.code)
+    try:
+        member, scope = admitted(services, member, credentials)
+    except SecondFactorNeeded:
+        raise
+    except Unauthenticated:
+        record_refusal(services, member, credentials, caller)
+        raise
     limits.forgive(database, credentials.email, caller.address, now)
     session = open_session(
         database,
@@ -80,7 +83,37 @@ def sign_in(services: Services, credentials: Credentials, caller: Caller) -> Sig
         source_ip=caller.address,
         user_agent=caller.user_agent,
     )
+    record(database, scope, Deed("sign-in", subject=credentials.door), source_ip=caller.address)
     return signed_in(services, member, scope, session)
+
+
+def admitted(services: Services, member: Member | None, credentials: Credentials) -> tuple[Member, Scope]:
+    """The member that is let in, and where. Raises Unauthenticated, SecondFactorNeeded."""
+    right = matches(member.password_hash if member else None, credentials.password)
+    scope = welcome(services, member, credentials) if member and right else None
+    if member is None or scope is None:
+        raise Unauthenticated(WRONG)
+    require_code(services, member, credentials.code)
+    return member, scope
+
+
+def record_refusal(services: Services, member: Member | None, credentials: Credentials, caller: Caller) -> None:
+    """Of an account that does not exist only a hash is kept: people type passwords into the wrong field."""
+    if member:
+        who, subject = Scope(member.organization_id, member.role, member_id=member.id), credentials.door
+    else:
+        who, subject = Scope("", "system"), limits.account_subject(credentials.email)
+    deed = Deed("sign-in", subject=subject, outcome=REFUSED)
+    record(services.database, who, deed, source_ip=caller.address)
+
+
+def sign_out(services: Services, token: str, caller: Caller) -> None:
+    """End the session of a refresh token. Safe to repeat."""
+    ended = end_session(services.database, token, services.clock.now())
+    member = find_by_id(services.database, ended["member_id"]) if ended else None
+    if ended and member:
+        scope = Scope(ended["organization_id"], member.role, member_id=member.id)
+        record(services.database, scope, Deed("sign-out"), source_ip=caller.address)
 
 
 def require_code(services: Services, member: Member, code: str) -> None:
