@@ -14,7 +14,7 @@ from pacs.people.membership import Member, describe_organizations, find_by_id
 from pacs.people.recovery import change_password, require_password, reset_password, send_reset_link
 from pacs.people.sessions import list_sessions, revoke_session, revoke_sessions
 
-router = APIRouter()
+router = APIRouter(prefix="/auth")
 
 
 class Body(BaseModel):

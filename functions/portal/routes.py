@@ -4,6 +4,6 @@ from fastapi import APIRouter
 
 from functions.portal import account, signing_in
 
-router = APIRouter(prefix="/auth")
-router.include_router(signing_in.router)
-router.include_router(account.router)
+router = APIRouter()
+for part in (signing_in, account):
+    router.routes += part.router.routes

@@ -14,7 +14,7 @@ from pacs.errors import BadRequest, Forbidden, Unauthenticated
 from pacs.people.sessions import session_of
 from pacs.people.signing_in import Caller, Credentials, SignedIn, refresh, sign_in, sign_out
 
-router = APIRouter()
+router = APIRouter(prefix="/auth")
 REFRESH_COOKIE, CSRF_COOKIE = "pacs_refresh", "pacs_csrf"
 REFRESH_PATH = "/auth"
 NO_STORE = {"Cache-Control": "no-store"}
