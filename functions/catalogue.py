@@ -8,7 +8,7 @@ Path strings are API Gateway's and FastAPI's alike; `{path+}` (greedy) is `{path
 from dataclasses import dataclass, replace
 from typing import Literal
 
-Layer = Literal["pacs", "codecs"]
+Layer = Literal["pacs", "codecs", "documents"]
 # On originals, `delete` keeps the older versions; `purge` removes those.
 Access = Literal["read", "write", "delete", "purge", "send", "use"]
 

@@ -49,6 +49,14 @@ def uv(*arguments: str) -> str:
     return done.stdout
 
 
+def contents() -> dict[str, list[str]]:
+    """The pinned packages of each layer by its name; none is in two of them."""
+    pacs = requirements()
+    codecs = [package for package in requirements("decode") if package not in pacs]
+    documents = [package for package in requirements("documents") if package not in (*pacs, *codecs)]
+    return {"pacs": pacs, "codecs": codecs, "documents": documents}
+
+
 def install(packages: list[str], target: Path) -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as listed:
         listed.write("\n".join(packages))
@@ -94,9 +102,7 @@ def build(name: str, packages: list[str], target: Path) -> int:
 
 
 def main() -> None:
-    pacs = requirements()
-    codecs = [package for package in requirements("decode") if package not in pacs]
-    total = build("pacs", pacs, BUILT / "pacs.zip") + build("codecs", codecs, BUILT / "codecs.zip")
+    total = sum(build(name, listed, BUILT / f"{name}.zip") for name, listed in contents().items())
     if total > LIMIT_BYTES:
         raise LayerError(
             f"the layers are {total / 1e6:.0f} MB unpacked together; Lambda takes {LIMIT_BYTES / 1e6:.0f} MB"

@@ -86,7 +86,11 @@ def stub_assets(folder: Path) -> Any:
     from infra.app import Assets
 
     assets = Assets(layers=folder / "layers", site=folder / "site", image=folder / "image")
-    for path in ("layers/pacs.zip", "layers/codecs.zip", "site/index.html", "image/gateway-scp/Dockerfile"):
+    for path in (
+        *(f"layers/{name}.zip" for name in ("pacs", "codecs", "documents")),
+        "site/index.html",
+        "image/gateway-scp/Dockerfile",
+    ):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text("stub")
     return assets

@@ -55,8 +55,7 @@ def test_a_layer_is_the_same_bytes_whenever_and_wherever_it_is_built(tmp_path: P
 @pytest.fixture(scope="module")
 def packages() -> dict[str, list[str]]:
     """The pinned packages of each layer."""
-    pacs = layers.requirements()
-    return {"pacs": pacs, "codecs": [each for each in layers.requirements("decode") if each not in pacs]}
+    return layers.contents()
 
 
 def test_layers_are_pinned_and_leave_out_what_lambda_brings(packages: dict[str, list[str]]) -> None:
@@ -65,6 +64,8 @@ def test_layers_are_pinned_and_leave_out_what_lambda_brings(packages: dict[str, 
         assert not any(each.startswith(("boto3=", "botocore=")) for each in listed)
     names = [each.split("==")[0] for each in packages["codecs"]]
     assert {"numpy", "pydicom", "pylibjpeg"} <= set(names)
+    names = [each.split("==")[0] for each in packages["documents"]]
+    assert {"fpdf2", "uharfbuzz", "fonttools", "fontpkg-noto-sans"} <= set(names) and "pillow" not in names
 
 
 @pytest.mark.parametrize("function", catalogue.FUNCTIONS, ids=lambda each: each.name)
