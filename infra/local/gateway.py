@@ -45,14 +45,12 @@ from pacs.errors import (
     Unavailable,
     answer_for,
 )
+from pacs.viewing.origins import allowed_origins, preflight_headers, shared_with
 
 BODY_BYTES_MAX = 64 << 30
 THREADS = 8
 PIECE_BYTES = 1 << 20
 LITTER_AGE_S = 24 * 3600
-CORS_SECONDS = b"3600"
-ALLOWED_HEADERS = b"authorization, content-type, accept, range, x-pacs-authorization"
-EXPOSED_HEADERS = b"content-length, content-range, content-type, etag, x-request-id, warning"
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -106,7 +104,8 @@ class Gateway:
                 answer = await self.answer(request_of(scope, body, request_id))
             except PacsError as error:
                 answer = error_answer(error, request_id)
-        headers = [*answer.headers, (b"x-request-id", request_id.encode()), *self.cors_headers(scope["headers"])]
+        headers = [*answer.headers, (b"x-request-id", request_id.encode())]
+        headers = shared_with(self.origins, scope["headers"], headers)
         await send_answer(Answer(answer.status, headers, answer.body), scope["method"], send)
         took_ms = (time.perf_counter() - started_at) * 1000
         # Never the query string: it carries tokens and names.
@@ -190,28 +189,11 @@ class Gateway:
         return {"principalId": str(policy["principalId"]), **policy.get("context", {})}
 
     def preflight(self, request: Request) -> Answer:
-        """The answer to a browser that asks before it calls; `cors_headers` says whether it may."""
+        """The answer to a browser that asks before it calls; `shared_with` says whether it may."""
         found = self.routes.find(request.path)
         methods = ", ".join(sorted(found[0].methods)) if found else "GET, HEAD"
-        return Answer(
-            204,
-            [
-                (b"access-control-allow-methods", methods.encode()),
-                (b"access-control-allow-headers", ALLOWED_HEADERS),
-                (b"access-control-max-age", CORS_SECONDS),
-            ],
-            b"",
-        )
-
-    def cors_headers(self, headers: Headers) -> Headers:
-        if not self.origins:
-            return []
-        found: Headers = [(b"vary", b"origin")]
-        origin = next((value for name, value in headers if name == b"origin"), b"")
-        if origin.decode("latin-1") in self.origins:
-            found.append((b"access-control-allow-origin", origin))
-            found.append((b"access-control-expose-headers", EXPOSED_HEADERS))
-        return found
+        told = preflight_headers(methods)
+        return Answer(204, [(name.lower().encode(), value.encode()) for name, value in told.items()], b"")
 
 
 def is_preflight(request: Request, found: tuple[Node, dict[str, str]] | None) -> bool:
@@ -351,7 +333,7 @@ def main(listening: socket.socket, handlers: Mapping[str, Handler]) -> None:
     from pacs.bootstrap import services
 
     settings = services().settings
-    origins = frozenset(each.strip() for each in settings.cors_origins.split(",") if each.strip())
+    origins = allowed_origins(settings.cors_origins)
     gateway = Gateway(
         FUNCTIONS, handlers, origins=origins, edge=edge_of(services()), spool=spool_of(settings.home / "uploads")
     )

@@ -14,6 +14,7 @@ from infra.stacks.firewall import protect
 from infra.stacks.functions import ARCHITECTURE, RUNTIME, Surroundings, build_function
 from infra.stacks.log_groups import retained_log_group
 from infra.stacks.messaging import Messaging, dead_letter_queue
+from pacs.viewing.origins import PREFLIGHT_LIFE_S, REQUEST_HEADERS
 
 LAYERS: tuple[catalogue.Layer, ...] = ("pacs", "codecs")
 
@@ -94,6 +95,7 @@ class Api(Stack):
                 f"Refusal{code}{status or ''}",
                 type=kind,
                 status_code=str(status) if status else None,
+                response_headers=readable_by(self.stage.cors_origins),
                 templates={
                     "application/json": f'{{"code":"{code}","message":"{message}","requestId":"$context.requestId"}}'
                 },
@@ -131,7 +133,9 @@ class Api(Stack):
         paths = {route.path for route in routes} - {route.path for route in routes if route.method == "OPTIONS"}
         for path in sorted(paths) if self.stage.cors_origins else ():
             self.rest_api.root.resource_for_path(path).add_cors_preflight(
-                allow_origins=list(self.stage.cors_origins), allow_headers=["Authorization", "Content-Type", "Accept"]
+                allow_origins=list(self.stage.cors_origins),
+                allow_headers=list(REQUEST_HEADERS),
+                max_age=Duration.seconds(PREFLIGHT_LIFE_S),
             )
 
     def _migrate(self) -> None:
@@ -145,6 +149,15 @@ class Api(Stack):
                 function for name, function in self.functions.items() if name not in ("migrate", "authorizer")
             ],
         )
+
+
+def readable_by(origins: tuple[str, ...]) -> dict[str, str]:
+    """Headers of API Gateway's own refusals, so that pages of other origins hear of them. They know no conditions and
+    hold nothing private: when there are several origins, a page of any may read that it was refused.
+    """
+    if not origins:
+        return {}
+    return {"Access-Control-Allow-Origin": f"'{origins[0] if len(origins) == 1 else '*'}'"}
 
 
 ACCESS_LOG_FORMAT = (

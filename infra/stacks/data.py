@@ -11,6 +11,7 @@ from constructs import Construct
 
 from infra.settings import Stage
 from infra.stacks.log_groups import retained_log_group
+from pacs.viewing.origins import PREFLIGHT_LIFE_S, RESPONSE_HEADERS
 
 # Errors are logged without the statement and without the DETAIL line, both of which may quote a patient.
 DATABASE_PARAMETERS = {
@@ -116,6 +117,17 @@ class Data(Stack):
             name,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             bucket_key_enabled=True,
+            # Large answers are redirects to here, after which browsers may name no origin any more. It is the signature
+            # in the address that says who may read.
+            cors=[
+                s3.CorsRule(
+                    allowed_headers=["*"],
+                    allowed_methods=[s3.HttpMethods.GET, s3.HttpMethods.HEAD],
+                    allowed_origins=["*"],
+                    exposed_headers=list(RESPONSE_HEADERS),
+                    max_age=PREFLIGHT_LIFE_S,
+                )
+            ],
             encryption=s3.BucketEncryption.KMS,
             encryption_key=self.key,
             enforce_ssl=True,

@@ -113,7 +113,11 @@ class Edge(Stack):
                 origin_request_policy_name=f"{self.stage.prefix}frames",
                 cookie_behavior=cloudfront.OriginRequestCookieBehavior.all(),
                 header_behavior=cloudfront.OriginRequestHeaderBehavior.allow_list(
-                    "accept", "origin", "x-pacs-authorization"
+                    "accept",
+                    "access-control-request-headers",
+                    "access-control-request-method",
+                    "origin",
+                    "x-pacs-authorization",
                 ),
                 query_string_behavior=cloudfront.OriginRequestQueryStringBehavior.all(),
             ),

@@ -73,27 +73,62 @@ def test_what_cannot_be_made_of_it_is_refused(clinic: Any) -> None:
     assert (refused.status_code, refused.json()["code"]) == (406, "NOT_ACCEPTABLE")
 
 
-def test_a_browser_hears_from_the_function_too_whether_it_may_call(clinic: Any) -> None:
-    """API Gateway lets the function answer; on one machine the gateway does."""
+def called(function: str, method: str, path: str, headers: dict[str, str]) -> dict[str, Any]:
+    """What a function answers to API Gateway, which adds no header to it."""
     from infra.local.invocation import load_all
 
+    event = {
+        "resource": path,
+        "path": path,
+        "httpMethod": method,
+        "headers": headers,
+        "multiValueHeaders": {name: [value] for name, value in headers.items()},
+        "queryStringParameters": None,
+        "multiValueQueryStringParameters": None,
+        "pathParameters": None,
+        "requestContext": {"requestId": "r", "identity": {"sourceIp": "192.0.2.1"}, "stage": ""},
+        "body": None,
+        "isBase64Encoded": False,
+    }
+    return dict(load_all()[function](event, None))
+
+
+def test_a_browser_hears_from_the_function_too_whether_it_may_call(clinic: Any) -> None:
+    """API Gateway lets the function answer; on one machine the gateway does."""
     for origin, allowed in (("https://viewer.example", True), ("https://evil.example", False)):
         headers = {"origin": origin, "access-control-request-method": "POST"}
         answer = clinic.client.options("/dicomweb/studies", headers=headers)
         assert (answer.status_code, answer.headers.get("access-control-allow-origin") == origin) == (204, allowed)
-        event = {
-            "resource": "/dicomweb/studies",
-            "path": "/dicomweb/studies",
-            "httpMethod": "OPTIONS",
-            "headers": headers,
-            "multiValueHeaders": {name: [value] for name, value in headers.items()},
-            "queryStringParameters": None,
-            "multiValueQueryStringParameters": None,
-            "pathParameters": None,
-            "requestContext": {"requestId": "r", "identity": {"sourceIp": "192.0.2.1"}, "stage": ""},
-            "body": None,
-            "isBase64Encoded": False,
-        }
-        told = load_all()["dicomweb"](event, None)
+        told = called("dicomweb", "OPTIONS", "/dicomweb/studies", headers)
         assert (told["statusCode"], told["headers"].get("access-control-allow-origin") == origin) == (204, allowed)
         assert "POST" in told["headers"]["access-control-allow-methods"]
+
+
+def test_pages_of_configured_origins_may_read_every_answer_of_every_function(clinic: Any) -> None:
+    """Errors too: a page that may not read them tells its user nothing."""
+    asked = (
+        ("dicomweb", "/dicomweb", 200),
+        ("dicomweb", "/dicomweb/studies", 401),
+        ("dicomweb", "/dicomweb/nothing/of/this", 404),
+        ("frames", "/dicomweb/studies/1/series/2/instances/3/frames/1", 401),
+        ("workitems", "/dicomweb/workitems", 401),
+        ("launch", "/ohif/config", 401),
+        ("portal", "/auth/me", 401),
+    )
+    for function, path, status in asked:
+        for origin, allowed in (("https://viewer.example", True), ("https://evil.example", False), ("", False)):
+            told = called(function, "GET", path, {"origin": origin} if origin else {})
+            assert told["statusCode"] == status, (function, told)
+            heard = told["headers"]
+            assert (heard.get("access-control-allow-origin") == "https://viewer.example") is allowed
+            assert ("warning" in heard.get("access-control-expose-headers", "")) is allowed
+            assert "origin" in heard["vary"].split(", ")
+            assert "multiValueHeaders" not in told or "vary" not in told["multiValueHeaders"]
+
+
+def test_through_the_gateway_a_page_hears_once_that_it_may_read(clinic: Any) -> None:
+    headers = {**clinic.bearer(), "Origin": "https://viewer.example"}
+    answer = clinic.client.get("/dicomweb/studies", headers=headers)
+    assert answer.status_code == 200
+    assert answer.headers.get_list("access-control-allow-origin") == ["https://viewer.example"]
+    assert answer.headers.get_list("vary") == ["Accept-Encoding, origin"]

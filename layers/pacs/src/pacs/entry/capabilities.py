@@ -22,6 +22,7 @@ from pacs.entry.native import OFFERS
 from pacs.entry.stow import STORED_TYPES
 from pacs.entry.wado import DICOM, IMAGES, MEDIA_TYPES, OCTETS, WRITTEN, accepted
 from pacs.ports import Services
+from pacs.viewing.origins import preflight_headers
 from pacs.worklist.keys import KEYS
 from pacs.worklist.search import CONTROLS as WORKLIST_CONTROLS
 
@@ -29,7 +30,6 @@ BASE = "/dicomweb"
 WORKITEM, NON_PATIENT = BASE + "/workitems/{workitem}", BASE + "/{category}"
 WADL = "application/vnd.sun.wadl+xml"
 NAMESPACE = "http://wadl.dev.java.net/2009/02"
-ALLOWED_HEADERS = "authorization, content-type, accept, range, x-pacs-authorization"
 
 Json = dict[str, Any]
 
@@ -142,11 +142,7 @@ def options_answer(services: Services, request: Request, path: str) -> Response:
     """The capabilities of a resource and what is below it; for a browser that asks before it calls, whether it may."""
     methods = ", ".join(sorted({*RESOURCES.get(path, {"GET": None, "HEAD": None}), "OPTIONS"}))
     if "access-control-request-method" in request.headers:
-        allowed = {"Access-Control-Allow-Methods": methods, "Access-Control-Allow-Headers": ALLOWED_HEADERS}
-        origin = request.headers.get("origin", "")
-        if origin in [each.strip() for each in services.settings.cors_origins.split(",") if each.strip()]:
-            allowed["Access-Control-Allow-Origin"] = origin
-        return Response(status_code=204, headers={**allowed, "Access-Control-Max-Age": "3600", "Vary": "Origin"})
+        return Response(status_code=204, headers=preflight_headers(methods))
     offer = choose(accepted(request), [Offer("application/json"), Offer(DICOM_JSON), Offer(WADL)])
     described = {"application": description(f"{services.settings.origin}{BASE}", path)}
     body = wadl(described) if offer.media_type == WADL else orjson.dumps(described)

@@ -9,13 +9,14 @@ from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from mangum import Mangum
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Receive, Send
+from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as ASGIScope
 
 from pacs.bootstrap import settings
 from pacs.entry.observability import logger
 from pacs.errors import UNKNOWN, PacsError, TooManyRequests, Unauthenticated, answer_for
 from pacs.people.scope import Scope
+from pacs.viewing.origins import allowed_origins, shared_with
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 READ = ("GET", "HEAD")
@@ -32,6 +33,7 @@ def make_app(*routers: APIRouter) -> FastAPI:
     app.add_exception_handler(RequestValidationError, tell_error)
     app.add_middleware(Unforeseen)
     app.add_middleware(Unslashed)
+    app.add_middleware(Shared)
     return app
 
 
@@ -103,6 +105,22 @@ class Unslashed:
 
     async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         await self.app({**scope, "path": scope["path"].rstrip("/") or "/"}, receive, send)
+
+
+class Shared:
+    """Lets pages of the origins that are configured read every answer, errors too."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        async def tell(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                origins = allowed_origins(settings().cors_origins)
+                message = {**message, "headers": shared_with(origins, scope["headers"], message["headers"])}
+            await send(message)
+
+        await self.app(scope, receive, tell)
 
 
 class Unforeseen:
