@@ -63,7 +63,7 @@ NEVER_AT_START = {"boto3", "pynetdicom"}
 CLI_MODULES = 250
 CLI_NEVER = {"sqlalchemy", "pydicom", "numpy", "psycopg", "fastapi", "boto3", "aws_lambda_powertools"}
 FUNCTION_MAX_BYTES = 64 << 10
-LAYER_MAX_BYTES = {"pacs": 60 << 20, "codecs": 130 << 20, "documents": 48 << 20}
+LAYER_MAX_BYTES = {"pacs": 72 << 20, "codecs": 130 << 20, "documents": 48 << 20}
 
 
 def imported(module: str) -> tuple[float, set[str]]:

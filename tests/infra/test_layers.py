@@ -65,7 +65,7 @@ def test_layers_are_pinned_and_leave_out_what_lambda_brings(packages: dict[str, 
     names = [each.split("==")[0] for each in packages["codecs"]]
     assert {"numpy", "pydicom", "pylibjpeg"} <= set(names)
     names = [each.split("==")[0] for each in packages["documents"]]
-    assert {"fpdf2", "uharfbuzz", "fonttools", "fontpkg-noto-sans"} <= set(names) and "pillow" not in names
+    assert {"fpdf2", "uharfbuzz", "fonttools", "fontpkg-fira-sans"} <= set(names) and "pillow" not in names
 
 
 @pytest.mark.parametrize("function", catalogue.FUNCTIONS, ids=lambda each: each.name)
