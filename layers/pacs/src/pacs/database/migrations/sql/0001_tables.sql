@@ -13,6 +13,21 @@ create table patients (
   primary key (organization_id, patient_key)
 );
 
+-- Eight characters that people can read to one another: no 0, O, 1, I, L or U. What two make at once and alike, the
+-- unique index of the table refuses to one of them.
+create function new_study_code() returns text language plpgsql volatile as $$
+declare
+  made text;
+begin
+  loop
+    select string_agg(substr('23456789ABCDEFGHJKMNPQRSTVWXYZ', cast(floor(random() * 30) as integer) + 1, 1), '')
+      into made from generate_series(1, 8);
+    exit when not exists (select from studies where code = made);
+  end loop;
+  return made;
+end
+$$;
+
 create table studies (
   organization_id uuid not null,
   study_instance_uid text collate "C" not null,
@@ -38,10 +53,27 @@ create table studies (
   number_of_series integer not null default 0,
   number_of_instances integer not null default 0,
   size_bytes bigint not null default 0,
+  code text collate "C" not null default new_study_code() unique,
+  state text collate "C" not null default 'received' check
+    (state in ('received', 'assigned', 'claimed', 'draft', 'preliminary', 'final', 'addendum')),
+  urgent boolean not null default false,
+  assigned_member_id uuid,
+  assigned_pool_id uuid,
+  claimed_by uuid,
+  claimed_at timestamptz,
+  reading_by uuid,
+  reading_until timestamptz,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   primary key (organization_id, study_instance_uid)
 );
+
+create index studies_worklist on studies
+  (organization_id, state, (not urgent), created_at, study_instance_uid);
+
+create index studies_received on studies (organization_id, created_at desc, study_instance_uid desc);
+
+create index studies_patient_name on studies (organization_id, patient_name, patient_birth_date);
 
 create index studies_newest on studies
   (organization_id, study_date desc nulls last, study_time desc nulls last, study_instance_uid);

@@ -10,6 +10,6 @@ down_revision = None
 
 def upgrade() -> None:
     op.execute("create extension if not exists pg_trgm")
-    for name in ("0001_people", "0001_tables", "0001_worklist", "0001_index_instances", "0001_non_patient"):
-        for statement in statements(name):
+    for name in ("people", "tables", "reading", "worklist", "index_instances", "non_patient"):
+        for statement in statements(f"0001_{name}"):
             op.execute(statement)
