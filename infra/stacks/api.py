@@ -16,7 +16,7 @@ from infra.stacks.log_groups import retained_log_group
 from infra.stacks.messaging import Messaging, dead_letter_queue
 from pacs.viewing.origins import PREFLIGHT_LIFE_S, REQUEST_HEADERS
 
-LAYERS: tuple[catalogue.Layer, ...] = ("pacs", "codecs")
+LAYERS: tuple[catalogue.Layer, ...] = ("pacs", "codecs", "documents")
 
 # API Gateway's own refusals, told in our one shape.
 REFUSALS = (
