@@ -23,6 +23,8 @@ IN_THE_RUNTIME = ("boto3", "botocore")
 FIRST_TIME = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can say
 DROPPED_FILES = {".lock", "RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"}
 DROPPED_FOLDERS = {"__pycache__", "tests", "test_files"}
+# Of Babel's thousand locales (32 MB) only those of the portal's languages: pacs.portal.language.
+KEPT_LOCALES = {"ar", "az", "az_Latn", "de", "en", "fa", "fr", "root", "ru", "tr"}
 
 
 class LayerError(Exception):
@@ -70,8 +72,14 @@ def kept_files(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         folders = path.relative_to(folder).parent.parts
         scripts = folders[:1] == ("bin",)
-        if path.is_file() and path.name not in DROPPED_FILES and not scripts and not DROPPED_FOLDERS & set(folders):
+        if path.is_file() and path.name not in DROPPED_FILES and not scripts and is_needed(path.relative_to(folder)):
             yield path
+
+
+def is_needed(path: Path) -> bool:
+    """Whether a package's file does something for us where it stands."""
+    other_locale = path.suffix == ".dat" and path.parent.name == "locale-data" and path.stem not in KEPT_LOCALES
+    return not other_locale and not DROPPED_FOLDERS & set(path.parent.parts)
 
 
 def write_zip(folder: Path, target: Path) -> int:

@@ -110,7 +110,7 @@ def installed_bytes(requirements: list[str]) -> int:
     """What these packages take on this machine, without what a layer leaves out."""
     names = {line.partition("==")[0] for line in requirements}
     paths = [Path(str(each.locate())) for name in names for each in metadata.files(name) or ()]
-    kept = [each for each in paths if each.is_file() and not layers.DROPPED_FOLDERS & set(each.parts)]
+    kept = [each for each in paths if each.is_file() and layers.is_needed(each)]
     return sum(each.stat().st_size for each in kept)
 
 
