@@ -134,13 +134,13 @@ def costs_of_a_series(database: Any) -> Costs:
         for body in series():
             assert store_instance(services, scope, body).outcome == "created"
         storing = requests.copy()
-        keys = [info.key for info in originals.scan()]
+        sizes = {info.key: info.size_bytes for info in originals.scan()}
         requests.clear()
-        assert index_objects(services, keys) == {}
+        assert index_objects(services, list(sizes), sizes) == {}
         indexing = requests.copy()
         requests.clear()
         batch = source("derive").batch_size
-        events = [{"FilePath": key} for key in keys]
+        events = [json.loads(body) for body in published]
         for start in range(0, INSTANCES, batch):
             assert derive_instances(services, events[start : start + batch]) == {}
         assert derive_series(services, published.series) == {}

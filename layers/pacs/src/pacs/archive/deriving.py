@@ -13,9 +13,10 @@ from sqlalchemy import text
 from pacs.archive import keys
 from pacs.archive.expiring import is_hot
 from pacs.archive.failures import Stage, clear_failures, record_failures
-from pacs.archive.frames import FrameReader, wrapped
+from pacs.archive.frames import FrameReader
 from pacs.archive.lookup import COLUMNS, Instance, Level, find_instances, instance_of, require_same_version
 from pacs.archive.metadata import LEVEL, write_whole
+from pacs.archive.preparing import take_back_outdated, write_frame
 from pacs.archive.rendering import make_thumbnail
 from pacs.archive.retrieve import compose, rested_since
 from pacs.dicom.transcode import needs_transcoding
@@ -34,7 +35,6 @@ NAMED = text(
     " join series e using (organization_id, study_instance_uid, series_instance_uid)"
     " join studies s using (organization_id, study_instance_uid)"
 )
-CURRENT = text("select object_key, sha256 from instances where object_key = any(:object_keys)")
 IDENTITY = ("organization_id", "study_instance_uid", "series_instance_uid", "sop_instance_uid")
 
 SeriesPath = tuple[str, str, str]
@@ -43,11 +43,12 @@ SeriesPath = tuple[str, str, str]
 def derive_instances(services: Services, events: Sequence[Mapping[str, Any]]) -> dict[str, PacsError]:
     """Make the frames of what the events (one an indexed instance) name; returns what failed, by object key.
 
-    Those of cold studies are made when somebody asks.
+    Those of cold studies are made when somebody asks; those of small images the indexer has made.
 
     Raises Unavailable.
     """
-    paths = {event["FilePath"]: keys.parse_original(event["FilePath"]) for event in events}
+    waiting = [event["FilePath"] for event in events if not event.get("FramesReady")]
+    paths = {key: keys.parse_original(key) for key in waiting}
     if not paths:
         return {}
     stages: dict[Stage, dict[str, PacsError]] = {"derive": {}, "transcode": {}}
@@ -86,18 +87,6 @@ def find_named(services: Services, paths: Collection[keys.InstancePath]) -> Rows
     for path in set(paths) - {instance_of(row).path for row in rows}:
         services.derived.delete_prefix(path.frames)
     return rows
-
-
-def take_back_outdated(services: Services, made: Sequence[Instance]) -> None:
-    """Delete the frames of what was deleted or replaced while they were made.
-
-    Those of a newer version come with its own event, or when somebody asks.
-    """
-    rows = services.database.fetch(CURRENT, {"object_keys": [each.object_key for each in made]}) if made else []
-    current = {row["object_key"]: row["sha256"] for row in rows}
-    for each in made:
-        if current.get(each.object_key) != each.sha256:
-            services.derived.delete_prefix(each.path.frames)
 
 
 def derive_series(services: Services, paths: Iterable[SeriesPath]) -> dict[SeriesPath, PacsError]:
@@ -169,5 +158,4 @@ def derive_instance(services: Services, instance: Instance, reader: FrameReader)
         services.derived.delete_prefix(instance.path.frames)
         return
     for frame_number in range(1, reader.number_of_frames + 1):
-        body, content_type = wrapped(reader.sendable(frame_number))
-        services.derived.put(instance.path.frame(frame_number), body, content_type=content_type)
+        write_frame(services, instance, frame_number, reader.sendable(frame_number))

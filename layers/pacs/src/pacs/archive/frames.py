@@ -102,7 +102,12 @@ class FrameReader:
         stored = self.stored(frame_number)
         if not is_plain(self.header) and needs_transcoding(self.header.dataset, syntax, stored):
             return self.decoded(frame_number)
-        return Frame(stored, EXPLICIT_LITTLE_ENDIAN if syntax == DEFLATED else syntax)
+        return self.as_stored(frame_number)
+
+    def as_stored(self, frame_number: int) -> Frame:
+        """A frame in its stored syntax, of a deflated original in the one it is deflated from. Raises NotFound."""
+        syntax = self._instance.transfer_syntax_uid
+        return Frame(self.stored(frame_number), EXPLICIT_LITTLE_ENDIAN if syntax == DEFLATED else syntax)
 
     def decoded(self, frame_number: int) -> Frame:
         """A frame uncompressed. Raises NotFound, UndecodablePixels."""

@@ -12,15 +12,19 @@ from pydicom.datadict import dictionary_VR, tag_for_keyword
 from sqlalchemy import text
 
 from pacs.archive import keys
+from pacs.archive.expiring import is_hot
 from pacs.archive.failures import clear_failures, record_failures
 from pacs.archive.frames import EXPLICIT_LITTLE_ENDIAN
+from pacs.archive.lookup import instance_of
 from pacs.archive.metadata import REST_S, write_part
 from pacs.archive.non_patient_indexing import index_non_patient
+from pacs.archive.preparing import SMALL_BYTES, prepare_frames
 from pacs.archive.source import StoreSource, object_columns
 from pacs.dicom.frames import locate_frames
 from pacs.dicom.header import Header, read_header
 from pacs.dicom.index_row import index_row
 from pacs.dicom.json import to_dicom_json
+from pacs.dicom.source import FIRST_BLOCK_BYTES
 from pacs.dicom.transcode import explicit_attributes, is_plain, needs_transcoding
 from pacs.errors import InvalidInstance, ObjectNotFound, PacsError, Unavailable, UndecodablePixels
 from pacs.ports import Rows, Services
@@ -38,23 +42,29 @@ class ReadInstance:
     """What one original gave: its row for the index and its complete metadata.
 
     `frames_problem`: why its frames cannot be told apart; it is indexed and found all the same.
+    `original`: all of its bytes, if they are at hand and its frames can be sent as they are.
     """
 
     path: keys.InstancePath
     row: dict[str, Any]
     document: bytes
-    frames_problem: UndecodablePixels | None = None
+    frames_problem: UndecodablePixels | None
+    original: bytes
 
 
-def index_objects(services: Services, object_keys: Sequence[str]) -> dict[str, PacsError]:
+def index_objects(
+    services: Services, object_keys: Sequence[str], sizes: Mapping[str, int] | None = None
+) -> dict[str, PacsError]:
     """Index these originals, and tell the world of each; returns what failed, by key.
 
+    `sizes` (bytes, by key): what the store's events say. Small originals are read whole, and their frames made at once.
     Idempotent: the same objects again leave the same rows. What failed is recorded for `pacs failures`.
     Raises DatabaseUnavailable and StoreUnavailable when nothing can be done: all of the batch comes back later.
     """
     distinct = list(dict.fromkeys(object_keys))
     non_patient = [key for key in distinct if keys.is_non_patient_key(key)]
-    read, failed = read_instances(services, [key for key in distinct if not keys.is_non_patient_key(key)])
+    originals = [key for key in distinct if not keys.is_non_patient_key(key)]
+    read, failed = read_instances(services, originals, sizes or {})
     write_metadata(services, read)
     failed |= upsert(services, [each.row for each in read])
     indexed = [each for each in read if each.row["object_key"] not in failed]
@@ -66,7 +76,8 @@ def index_objects(services: Services, object_keys: Sequence[str]) -> dict[str, P
     record_failures(services.database, "transcode", problems)
     if done := [key for key in non_patient if key not in failed]:
         clear_failures(services.database, ("index",), done)
-    services.queue.publish(TOPIC, [instance_event(each.row) for each in indexed])
+    ready = prepare(services, indexed)
+    services.queue.publish(TOPIC, [instance_event(each.row, each.row["object_key"] in ready) for each in indexed])
     series = sorted({each.path.series_path for each in indexed})
     services.queue.send(DERIVE, [series_message(path) for path in series], delay_s=REST_S)
     return failed
@@ -78,13 +89,15 @@ def readers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(READERS, "reader")
 
 
-def read_instances(services: Services, object_keys: Sequence[str]) -> tuple[list[ReadInstance], dict[str, PacsError]]:
+def read_instances(
+    services: Services, object_keys: Sequence[str], sizes: Mapping[str, int]
+) -> tuple[list[ReadInstance], dict[str, PacsError]]:
     """Read every header; what cannot be read is returned with its error. A deleted object is no error."""
     read: list[ReadInstance] = []
     failed: dict[str, PacsError] = {}
 
     def attempt(some: Sequence[str]) -> list[ReadInstance | PacsError]:
-        return [read_or_error(services, key) for key in some]
+        return [read_or_error(services, key, sizes.get(key, 0)) for key in some]
 
     # Each reader gets its share at once: handing over one by one costs as much as parsing a header.
     shares = [object_keys[number::READERS] for number in range(min(READERS, len(object_keys)))]
@@ -97,19 +110,23 @@ def read_instances(services: Services, object_keys: Sequence[str]) -> tuple[list
     return read, failed
 
 
-def read_or_error(services: Services, key: str) -> ReadInstance | PacsError:
+def read_or_error(services: Services, key: str, size_bytes: int) -> ReadInstance | PacsError:
     try:
-        return read_instance(services, key)
+        return read_instance(services, key, size_bytes)
     except Unavailable:
         raise
     except PacsError as error:
         return error
 
 
-def read_instance(services: Services, key: str) -> ReadInstance:
-    """Read one original's header and frame table. Raises InvalidInstance when it cannot be indexed."""
+def read_instance(services: Services, key: str, size_bytes: int = 0) -> ReadInstance:
+    """Read one original's header and frame table; `size_bytes` if it is known beforehand.
+
+    Raises InvalidInstance when it cannot be indexed.
+    """
     path = keys.parse_original(key)
-    source = StoreSource(services.originals, key)
+    small = 0 < size_bytes <= SMALL_BYTES
+    source = StoreSource(services.originals, key, max(size_bytes, FIRST_BLOCK_BYTES) if small else FIRST_BLOCK_BYTES)
     header = read_header(source)
     row = index_row(header)
     if (row["study_instance_uid"], row["series_instance_uid"], row["sop_instance_uid"]) != (
@@ -123,7 +140,22 @@ def read_instance(services: Services, key: str) -> ReadInstance:
     base = f"/dicomweb/studies/{path.study}/series/{path.series}/instances/{path.instance}/bulkdata/"
     document = to_dicom_json(header, bulkdata_uri=lambda at: base + at)
     body = orjson.dumps(document | transcoded_attributes(header))
-    return ReadInstance(path, row, body, frames_problem)
+    wanted = small and row["frames"] and is_plain(header) and is_hot(services, row["study"]["study_date"])
+    return ReadInstance(path, row, body, frames_problem, source.whole if wanted else b"")
+
+
+def prepare(services: Services, indexed: Sequence[ReadInstance]) -> set[str]:
+    """Make the frames of what is at hand; returns the keys of the originals whose frames are ready."""
+    now = services.clock.now()
+    at_hand = [
+        (instance_of(each.row | {"sop_class_uid": "", "updated_at": now, "revision": ""}), each.original)
+        for each in indexed
+        if each.original
+    ]
+    few = services.settings.prepare_frames_max
+    at_hand = [(instance, body) for instance, body in at_hand if instance.frame_table.number_of_frames <= few]
+    prepare_frames(services, at_hand)
+    return {instance.object_key for instance, _ in at_hand}
 
 
 def frame_table(source: StoreSource, header: Header) -> tuple[str, UndecodablePixels | None]:
@@ -190,8 +222,10 @@ def delete_pictures(services: Services, paths: Sequence[keys.InstancePath]) -> N
         services.derived.delete(path.video)
 
 
-def instance_event(row: Mapping[str, Any]) -> str:
-    """What the deriver, and later the warehouse, are told of an instance: eight fields, whose it is, and since when."""
+def instance_event(row: Mapping[str, Any], frames_ready: bool) -> str:
+    """What the deriver, the log, and later the warehouse, are told of an instance: eight fields, whose it is, since
+    when, and whether its frames are made.
+    """
     return orjson.dumps(
         {
             "organizationId": row["organization_id"],
@@ -204,6 +238,7 @@ def instance_event(row: Mapping[str, Any]) -> str:
             "FileSize": row["size_bytes"],
             "FilePath": row["object_key"],
             "ReceivedAt": row["received_at"],
+            "FramesReady": frames_ready,
         }
     ).decode()
 

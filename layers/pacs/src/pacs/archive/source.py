@@ -10,14 +10,19 @@ from pacs.ports import ObjectStore
 class StoreSource:
     """Ranged reads of one object (see `pacs.dicom.source.ByteSource`)."""
 
-    def __init__(self, store: ObjectStore, key: str) -> None:
+    def __init__(self, store: ObjectStore, key: str, first_bytes: int = FIRST_BLOCK_BYTES) -> None:
         """Asks the store once: for what it knows of the object and its first block, in which most headers end.
 
         Raises ObjectNotFound, StoreUnavailable.
         """
         self._store = store
-        self.info, self._start = store.read_start(key, FIRST_BLOCK_BYTES)
+        self.info, self._start = store.read_start(key, first_bytes)
         self.size_bytes = self.info.size_bytes
+
+    @property
+    def whole(self) -> bytes:
+        """All of the object when its first block is that, else nothing."""
+        return self._start if len(self._start) == self.size_bytes else b""
 
     def read(self, offset: int, length: int) -> bytes:
         """At most `length` bytes from `offset`. Raises ObjectNotFound, StoreUnavailable."""

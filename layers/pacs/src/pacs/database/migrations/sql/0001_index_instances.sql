@@ -197,8 +197,8 @@ $$;
 -- instance hold columns of their tables. One row comes back for each object, in its order; `changed` tells
 -- whether the index now says something else of that instance than before.
 --
--- An instance that was deleted and is received again is no longer deleted. What failed to be indexed before has not
--- failed any longer.
+-- An instance that was deleted and is received again is no longer deleted. What failed to be indexed or derived before
+-- has not failed any longer; it is derived anew.
 --
 -- `unless_replaced`: when the index knows other bytes of an instance, nothing is written; the rows of such instances
 -- have no `changed` then. Whoever asks so can delete what shows the older bytes, and come again.
@@ -225,7 +225,7 @@ begin
     end if;
   end if;
   delete from failures f using jsonb_to_recordset(batch) as r (object_key text)
-  where f.stage = 'index' and f.object_key = r.object_key;
+  where f.stage in ('index', 'derive', 'transcode') and f.object_key = r.object_key;
   delete from deleted_instances d using incoming_instances(batch) i
   where (d.organization_id, d.study_instance_uid, d.series_instance_uid, d.sop_instance_uid)
     = (i.organization_id, i.study_instance_uid, i.series_instance_uid, i.sop_instance_uid);
