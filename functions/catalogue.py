@@ -233,7 +233,7 @@ FUNCTIONS = described(
     Function(
         "indexer",
         "Reads the headers of new originals and upserts them into the index.",
-        sources=(Source("index", batch_size=100, window_s=1),),
+        sources=(Source("index", batch_size=100, window_s=1, niceness=15),),
         grants=(
             Grant("database", ("use",)),
             Grant("store:originals", ("read",)),
@@ -250,7 +250,7 @@ FUNCTIONS = described(
     Function(
         "deriver",
         "Builds what viewers ask for most: metadata, frames, thumbnails, transcoded copies.",
-        sources=(Source("derive", batch_size=100, window_s=2, niceness=15),),
+        sources=(Source("derive", batch_size=100, window_s=2, niceness=19),),
         grants=(
             Grant("database", ("use",)),
             Grant("store:originals", ("read",)),

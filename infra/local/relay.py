@@ -15,7 +15,7 @@ WAIT_S = 1.0
 RETRY_S = 0.5
 # An event that comes alone goes on at once. While they pour in they gather: each delivery and each batch of the
 # indexer costs more than what an instance adds to it.
-POUR_S, GATHER_S = 0.01, 0.05
+POUR_S, GATHER_S = 0.01, 0.25
 
 
 class Journal(Protocol):

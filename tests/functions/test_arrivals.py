@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -11,18 +12,20 @@ from functions.arrivals.handler import handler
 from functions.catalogue import function, source
 from infra.local.invocation import context_of
 from infra.local.workers import sqs_event
+from pacs.entry.observability import logger
 
 
 def test_a_batch_becomes_rows_and_one_line_without_patients(
-    clinic: Any, sample: Callable[[str], bytes], capsys: pytest.CaptureFixture[str]
+    clinic: Any, sample: Callable[[str], bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stored = clinic.add(sample("CT_small.dcm"))
     again = clinic.services.queue.receive("log", limit=10, visibility_s=60, wait_s=0, max_receives=5)
     event = dict(sqs_event("log", again))
-    capsys.readouterr()
     for expected in (1, 0):  # the second time it is delivered anew
+        out = StringIO()
+        monkeypatch.setattr(logger().registered_handler, "stream", out)
         assert handler(event, context_of(function("arrivals"))) == {"batchItemFailures": []}
-        (line,) = capsys.readouterr().out.splitlines()
+        (line,) = out.getvalue().splitlines()
         told = json.loads(line)
         assert (told["message"], told["messages"], told["Instances"]) == ("arrived", 1, expected)
         (directive,) = told["_aws"]["CloudWatchMetrics"]

@@ -105,7 +105,7 @@ def test_only_what_is_streamed_takes_more_than_the_gateway(clinic: Any, monkeypa
     monkeypatch.setattr(gateway, "BODY_IN_MEMORY_BYTES_MAX", 1 << 20)
     body = bytes((1 << 20) + 1)
     for route in (each for function in FUNCTIONS for each in function.routes if each.method not in ("GET", "HEAD")):
-        path = re.sub(r"\{\w+\}", "1.2.3", route.path)
+        path = re.sub(r"\{\w+\}", "1.2.3", route.path.replace("{category}", "hanging-protocols"))
         answer = clinic.client.request(route.method, path, headers=clinic.bearer(), content=body)
         if route.streamed:
             assert answer.status_code == 415, route

@@ -88,7 +88,7 @@ def test_what_has_no_picture_is_a_file(clinic: Any, sample: Sample) -> None:
         ({"anonymize": "yes"}, 406, "anonymize"),
         ({"presentationUID": "1.2.3"}, 406, "presentationUID"),
         ({"contentType": "text/html"}, 406, "Accept"),
-        ({"contentType": "application/dicom", "transferSyntax": "1.2.840.10008.1.2.4.80"}, 406, "Accept"),
+        ({"contentType": "application/dicom", "transferSyntax": "1.2.840.10008.1.2.4.81"}, 406, "Accept"),
         ({"windowCenter": "40"}, 400, "windowWidth"),
         ({"rows": "0"}, 400, "rows"),
         ({"columns": "a"}, 400, "columns"),

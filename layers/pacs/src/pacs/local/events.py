@@ -90,7 +90,9 @@ class StoreJournal:
         """Return when something was appended since the last wait, or when the time is over."""
         with translated():
             doorbell = self._open_doorbell()
-            if select.select([doorbell], [], [], timeout_s)[0]:
+            waiting = select.poll()
+            waiting.register(doorbell, select.POLLIN)
+            if waiting.poll(timeout_s * 1000):
                 with suppress(BlockingIOError):
                     os.read(doorbell, 1 << 16)
 
