@@ -3,20 +3,21 @@
 from typing import Any
 
 from pacs.archive.arrivals import prune_arrivals
-from pacs.archive.expiring import expire_derived
+from pacs.archive.expiring import expire_objects
 from pacs.archive.reconciling import reconcile
 from pacs.archive.trash import purge_deleted
 from pacs.bootstrap import services
 from pacs.entry.observability import logger
 from pacs.ports import Services
+from pacs.reading.pruning import prune_uploads
 from pacs.worklist.subscriptions import prune_events
 
 
 def prune(services: Services) -> dict[str, int]:
-    return prune_arrivals(services) | prune_events(services)
+    return prune_arrivals(services) | prune_events(services) | prune_uploads(services)
 
 
-TASKS = {"reconcile": reconcile, "purge": purge_deleted, "expire": expire_derived, "prune": prune}
+TASKS = {"reconcile": reconcile, "purge": purge_deleted, "expire": expire_objects, "prune": prune}
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, int]:

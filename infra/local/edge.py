@@ -6,12 +6,13 @@ Asked by the gateway before any route. What it does not answer goes on to the fu
 import mimetypes
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import parse_qs, unquote
 
-from infra.local.proxy_event import Answer, FileSpan, Headers, Request
+from infra.local.proxy_event import Answer, Files, Headers, Request
 from pacs.dicomweb.media import takes_gzip
 from pacs.dicomweb.ranges import entity_tag, none_match
 from pacs.errors import BadRequest, NotFound, ObjectNotFound, RangeNotSatisfiable, Unauthenticated
@@ -31,6 +32,7 @@ BELIEVED_S = 1.0
 BELIEVED_MAX = 1024
 
 ScopeOf = Callable[[Mapping[str, str], str], Scope]
+Stretches = Callable[[int, int], Sequence[tuple[Path, int, int]]]  # of an offset and a length
 
 
 class Store(Protocol):
@@ -40,7 +42,7 @@ class Store(Protocol):
 
     def head(self, key: str) -> ObjectInfo: ...
 
-    def path(self, key: str) -> Path: ...
+    def stretches(self, key: str, offset: int, length: int) -> Sequence[tuple[Path, int, int]]: ...
 
     def verify_presigned(self, key: str, expires: int, content_type: str, signature: str) -> None: ...
 
@@ -121,7 +123,8 @@ class Edge:
         ]
         if info.content_encoding:
             headers.append((b"content-encoding", info.content_encoding.encode()))
-        return ranged(one_of_each(request.headers).get("range", ""), store.path(key), info.size_bytes, headers)
+        asked = one_of_each(request.headers).get("range", "")
+        return ranged(asked, partial(store.stretches, key), info.size_bytes, headers)
 
 
 def takes_stored(accept: str) -> bool:
@@ -132,21 +135,21 @@ def takes_stored(accept: str) -> bool:
     return not asks or "*/*" in asks or "multipart/related;type=application/octet-stream" in asks
 
 
-def ranged(asked: str, path: Path, size_bytes: int, headers: Headers) -> Answer:
-    """The whole file, or the one range of it that is asked for. Raises RangeNotSatisfiable.
+def ranged(asked: str, stretches: Stretches, size_bytes: int, headers: Headers) -> Answer:
+    """The whole object, or the one range of it that is asked for. Raises RangeNotSatisfiable.
 
     Source: RFC 9110 §14.2.
     """
     found = RANGE.fullmatch(asked)
     if not found or not any(found.groups()):
-        return Answer(200, headers, FileSpan(path, 0, size_bytes))
+        return Answer(200, headers, Files(tuple(stretches(0, size_bytes))))
     first, last = found.groups()
     start = int(first) if first else max(0, size_bytes - int(last))
     end = min(int(last) if first and last else size_bytes - 1, size_bytes - 1)
     if start > end:
         raise RangeNotSatisfiable("the object ends before this range")
     told = f"bytes {start}-{end}/{size_bytes}".encode()
-    return Answer(206, [*headers, (b"content-range", told)], FileSpan(path, start, end - start + 1))
+    return Answer(206, [*headers, (b"content-range", told)], Files(tuple(stretches(start, end - start + 1))))
 
 
 def site_file(site: Path, request: Request) -> Answer:
@@ -173,7 +176,7 @@ def site_file(site: Path, request: Request) -> Answer:
         return Answer(304, headers, b"")
     if gzipped:
         headers.append((b"content-encoding", b"gzip"))
-    return Answer(200, [*headers, (b"content-type", media_type(path))], FileSpan(file, 0, found.st_size))
+    return Answer(200, [*headers, (b"content-type", media_type(path))], Files(((file, 0, found.st_size),)))
 
 
 def media_type(path: Path) -> bytes:

@@ -14,9 +14,9 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from infra.local.invocation import Handler, context_of
 from infra.local.proxy_event import (
     BODY_IN_MEMORY_BYTES_MAX,
     Answer,
-    FileSpan,
+    Files,
     Headers,
     Request,
     answer_of,
@@ -266,25 +266,46 @@ async def send_answer(answer: Answer, method: str, send: Send) -> None:
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     if method == "HEAD":
         await send({"type": "http.response.body", "body": b""})
-    elif isinstance(answer.body, FileSpan):
-        await send_file(answer.body, send)
+    elif isinstance(answer.body, Files):
+        await send_files(answer.body, send)
     else:
         await send({"type": "http.response.body", "body": answer.body})
 
 
-async def send_file(span: FileSpan, send: Send) -> None:
-    """A file in pieces, so that a large one takes no memory."""
-    with span.path.open("rb") as file:
-        file.seek(span.offset)
-        left = span.length
-        while True:
-            piece = await asyncio.to_thread(file.read, min(left, PIECE_BYTES))
-            left -= len(piece)
-            # A file that has become shorter meanwhile ends the connection: its length was promised.
-            more = left > 0 and bool(piece)
-            await send({"type": "http.response.body", "body": piece, "more_body": more})
-            if not more:
+async def send_files(files: Files, send: Send) -> None:
+    """Files in pieces, so that large ones take no memory.
+
+    A file that has become shorter meanwhile ends the connection: its length was promised.
+    """
+    left = len(files)
+    with closing(blocks_of(files)) as blocks:
+        while left:
+            block = await asyncio.to_thread(next, blocks, ())
+            for piece in block:
+                left -= len(piece)
+                await send({"type": "http.response.body", "body": piece, "more_body": left > 0})
+            if not block:
                 break
+    if left or not len(files):
+        await send({"type": "http.response.body", "body": b""})
+
+
+def blocks_of(files: Files) -> Generator[list[bytes]]:
+    """What is read of files at a time: a large piece, or many small ones."""
+    block: list[bytes] = []
+    held = 0
+    for path, start, length in files.stretches:
+        with path.open("rb", buffering=0) as file:
+            file.seek(start)
+            while length and (piece := file.read(min(length, PIECE_BYTES))):
+                length -= len(piece)
+                block.append(piece)
+                held += len(piece)
+                if held >= PIECE_BYTES:
+                    yield block
+                    block, held = [], 0
+    if block:
+        yield block
 
 
 def error_answer(error: PacsError, request_id: str) -> Answer:
@@ -309,20 +330,11 @@ def serve(application: Gateway, listening: socket.socket) -> None:
     """Serve until SIGTERM; the calls that run are finished."""
     import uvicorn
 
-    config = uvicorn.Config(
-        application,
-        loop="uvloop",
-        http="httptools",
-        lifespan="off",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=30,
-    )
+    from infra.local.serving import server_config
+
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
-        uvicorn.Server(config).run(sockets=[listening])
+        uvicorn.Server(server_config(application)).run(sockets=[listening])
     finally:
         application.close()
 

@@ -38,22 +38,20 @@ class Request:
 
 
 @dataclass(frozen=True)
-class FileSpan:
-    """A part of a file, to be sent in pieces."""
+class Files:
+    """Stretches of files (offset and length), to be sent one after another in pieces."""
 
-    path: Path
-    offset: int
-    length: int
+    stretches: tuple[tuple[Path, int, int], ...]
 
     def __len__(self) -> int:
-        return self.length
+        return sum(length for _, _, length in self.stretches)
 
 
 @dataclass(frozen=True)
 class Answer:
     status: int
     headers: Headers
-    body: bytes | FileSpan
+    body: bytes | Files
 
 
 def proxy_event(request: Request, match: Match) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pydicom import dcmread
 
-from pacs.archive.expiring import expire_derived
+from pacs.archive.expiring import expire_objects
 from pacs.archive.frames import FrameReader, make_frame
 from pacs.archive.keys import parse_original
 from pacs.archive.lookup import Instance, Level, find_instance
@@ -64,18 +64,32 @@ def test_a_cold_frame_is_made_when_somebody_asks_and_stays(archive: Any, sample:
 
 def test_frames_expire_and_are_made_again(archive: Any, sample: Sample) -> None:
     instance = put(archive, sample("CT_small.dcm"), days_ago(1))
-    assert expire_derived(archive) == {"expired": 0}
+    assert expire_objects(archive) == {"expired": 0}
     old = time.time() - (DAYS + 1) * 24 * 3600
     for key in (instance.path.frame(1), instance.path.thumbnail):
-        os.utime(archive.derived.path(key), (old, old))
-    assert expire_derived(archive) == {"expired": 2}
+        os.utime(archive.derived.stretches(key, 0, 1)[0][0], (old, old))
+    assert expire_objects(archive) == {"expired": 2}
     assert not is_ready(archive, instance)
     make_frame(archive, instance, FrameReader(archive, instance), 1)
-    assert expire_derived(archive) == {"expired": 0} and is_ready(archive, instance)
+    assert expire_objects(archive) == {"expired": 0} and is_ready(archive, instance)
 
 
 def test_without_a_limit_nothing_expires(archive: Any, sample: Sample) -> None:
     instance = put(archive, sample("CT_small.dcm"), days_ago(1))
     archive.settings = replace(archive.settings, derived_days=0)
-    os.utime(archive.derived.path(instance.path.frame(1)), (0, 0))
-    assert expire_derived(archive) == {"expired": 0} and is_ready(archive, instance)
+    os.utime(archive.derived.stretches(instance.path.frame(1), 0, 1)[0][0], (0, 0))
+    assert expire_objects(archive) == {"expired": 0} and is_ready(archive, instance)
+
+
+def test_answers_that_were_not_fetched_go_after_a_day(archive: Any, sample: Sample) -> None:
+    instance = put(archive, sample("CT_small.dcm"), days_ago(1))
+    for key in ("responses/old", "responses/new"):
+        archive.exchange.compose(key, [instance.span], originals=archive.originals, content_type="a/b")
+    (link, _, _), (newer, _, _) = (
+        archive.exchange.stretches(key, 0, 1)[0] for key in ("responses/old", "responses/new")
+    )
+    old = time.time() - 25 * 3600
+    os.utime(link.parents[3] / "objects/responses/old", (old, old))
+    assert expire_objects(archive) == {"expired": 1}
+    assert not link.exists() and newer.exists()
+    assert archive.originals.head(instance.object_key)

@@ -15,9 +15,10 @@ from pacs.archive.bulkdata import open_bulkdata
 from pacs.archive.failures import list_failures
 from pacs.archive.frames import FrameReader, make_frame
 from pacs.archive.lookup import Level, find_instance
+from pacs.archive.pieces import read_pieces
 from pacs.archive.reconciling import reconcile, reindex_originals
 from pacs.archive.rendering import thumbnail
-from pacs.archive.retrieve import retrieve_instance, retrieve_metadata
+from pacs.archive.retrieve import retrieve_metadata
 from pacs.archive.search import search
 from pacs.dicom.attributes import Level as QueryLevel
 from pacs.dicomweb.query import parse_query
@@ -66,7 +67,7 @@ def test_an_object_is_stored_indexed_found_and_read(archive: Any, sample: Sample
     (event,) = archive.queue.sent["instance-indexed"]
     assert event["FilePath"].endswith(f"{level.instance}.dcm") and event["FileSize"] == len(body)
     instance = find_instance(archive.database, archive.scope, level)
-    assert b"".join(retrieve_instance(archive, instance)) == body
+    assert read_pieces(archive.originals, [instance.span], 0, instance.size_bytes) == body
 
 
 def test_the_same_bytes_change_nothing_and_other_bytes_win(archive: Any, sample: Sample) -> None:
@@ -122,7 +123,6 @@ def test_frames_are_made_on_arrival_and_hold_the_pixels(archive: Any, sample: Sa
 
 def test_a_large_object_is_never_read_whole(archive: Any, sample: Sample, monkeypatch: Any) -> None:
     monkeypatch.setattr("pacs.archive.deriving.IN_MEMORY_BYTES", 1000)
-    monkeypatch.setattr("pacs.archive.retrieve.PIECE_BYTES", 1000)
     body = sample("CT_small.dcm")
     archive.store(body)
     archive.index()
@@ -130,7 +130,7 @@ def test_a_large_object_is_never_read_whole(archive: Any, sample: Sample, monkey
     monkeypatch.setattr(archive.originals, "get", whole.append)
     assert archive.derive() == {}
     instance = find_instance(archive.database, archive.scope, level_of(body))
-    assert b"".join(retrieve_instance(archive, instance)) == body
+    assert read_pieces(archive.originals, [instance.span], 0, instance.size_bytes) == body
     assert dcmread(BytesIO(body)).PixelData in archive.derived.get(instance.path.frame(1))[1]
     assert whole == []
 
@@ -305,7 +305,7 @@ def test_offsets_of_an_older_version_are_never_applied_to_a_newer_one(archive: A
     with pytest.raises(BeingReplaced):
         thumbnail(archive, archive.scope, level)
     with pytest.raises(BeingReplaced):
-        b"".join(retrieve_instance(archive, instance))
+        read_pieces(archive.originals, [instance.span], 0, instance.size_bytes)
     assert archive.derive() == {}
     archive.index()
     instance = find_instance(archive.database, archive.scope, level)

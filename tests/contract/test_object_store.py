@@ -344,7 +344,7 @@ def test_directory_presigned_url_is_good_for_one_object_type_and_time(directory:
     query = {name: value for name, (value,) in parse_qs(parts.query).items()}
     good = (key, int(query["expires"]), query["content_type"], query["signature"])
     directory.verify_presigned(*good)
-    assert directory.path(key).read_bytes() == b"bytes"
+    assert [path.read_bytes() for path, _, _ in directory.stretches(key, 0, 5)] == [b"bytes"]
     for position, other in enumerate((folder + "other", good[1] + 1, "text/html", "é" * 64)):
         with pytest.raises(Forbidden):
             changed: list[Any] = [*good]
@@ -356,11 +356,11 @@ def test_directory_presigned_url_is_good_for_one_object_type_and_time(directory:
         directory.verify_presigned(key, int(query["expires"]), query["content_type"], query["signature"])
 
 
-def test_directory_path_of_nothing(directory: DirectoryStore, folder: str) -> None:
+def test_directory_stretches_of_nothing(directory: DirectoryStore, folder: str) -> None:
     directory.put(folder + "a/b", b"")
     for key in (folder + "a", folder + "missing"):
         with pytest.raises(ObjectNotFound):
-            directory.path(key)
+            directory.stretches(key, 0, 1)
 
 
 def test_directory_takes_no_object_below_another(directory: DirectoryStore, folder: str) -> None:

@@ -20,7 +20,7 @@ Sample = Callable[[str], bytes]
 JSON = "application/dicom+json"
 
 
-def parts_of(*parts: Part) -> bytes:
+def parts_of(*parts: Part[bytes]) -> bytes:
     return b"".join(related(parts, boundary="b"))
 
 
@@ -162,7 +162,7 @@ def document_of(part10: bytes, bulk: str = "") -> tuple[dict[str, Any], bytes]:
     return document, pixels
 
 
-def stow_metadata(clinic: Any, metadata: bytes, *bulk: Part, kind: str = JSON, **options: Any) -> Any:
+def stow_metadata(clinic: Any, metadata: bytes, *bulk: Part[bytes], kind: str = JSON, **options: Any) -> Any:
     body = parts_of(Part(metadata, kind), *bulk)
     return stow(clinic, body, f'multipart/related; type="{kind}"; boundary=b', **options)
 

@@ -1,6 +1,7 @@
 """What the edge sends by itself: frames that are ready, the viewer's files, presigned objects."""
 
 import gzip
+import hashlib
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ from infra.local.edge import Edge, takes_stored
 from infra.local.gateway import Gateway
 from pacs.errors import Unauthenticated
 from pacs.local.store import DirectoryStore
+from pacs.objects import Span
 from pacs.people.scope import Scope
 from tests.local.asking import Heard, ask
 
@@ -209,3 +211,28 @@ def test_a_file_that_the_browser_has_is_not_sent_again(built: Machine) -> None:
     etag = built.get("/ohif-viewer/").header["etag"]
     heard = built.get("/ohif-viewer/", if_none_match=etag)
     assert (heard.status, heard.body) == (304, b"")
+
+
+def test_an_object_of_many_pieces_is_sent_in_one(machine: Machine) -> None:
+    body = bytes(range(256)) * 20_000  # larger than what is sent at a time
+    sha256 = hashlib.sha256(body).hexdigest()
+    machine.derived.store_original("1.dcm", body, sha256=sha256, metadata={})
+    span = Span("1.dcm", 1, len(body) - 1, sha256)
+    whole = b"".join(b"<%d" % number + body[1:] for number in range(3))
+    pieces = [each for number in range(3) for each in (b"<%d" % number, span)]
+    machine.derived.compose("whole", pieces, originals=machine.derived, content_type="a/b")
+    url = urlsplit(machine.derived.presign_get("whole", expires_s=60, content_type="a/b"))
+    target = f"{url.path}?{url.query}"
+    heard = machine.get(target)
+    assert (heard.status, heard.header["content-length"]) == (200, str(len(whole)))
+    assert heard.body == whole
+    part = machine.get(target, range="bytes=5119990-10240010")
+    assert (part.status, part.body) == (206, whole[5119990:10240011])
+    assert machine.get(target, method="HEAD").header["content-length"] == str(len(whole))
+
+
+def test_an_object_of_nothing_is_sent(machine: Machine) -> None:
+    machine.derived.put("nothing", b"")
+    url = urlsplit(machine.derived.presign_get("nothing", expires_s=60, content_type="a/b"))
+    heard = machine.get(f"{url.path}?{url.query}")
+    assert (heard.status, heard.body, heard.header["content-length"]) == (200, b"", "0")

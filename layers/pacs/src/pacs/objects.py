@@ -1,13 +1,15 @@
-"""Which keys and which metadata an object may have. Asked by both adapters of the object store, so that they agree.
+"""Which keys and which metadata an object may have, and of what one can be composed. Asked by both adapters of the
+object store, so that they agree.
 
 The limits are the narrower of S3's and a file system's: what one adapter takes, the other takes too.
 """
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
-from pacs.errors import BadRequest
+from pacs.errors import BadRequest, BeingReplaced
 
 KEY_MAX_BYTES = 1024
 PART_MAX_BYTES = 255
@@ -16,6 +18,27 @@ METADATA_MAX_BYTES = 2048
 HEADER_SAFE = "!#$&'()*+,/:;<=>?@[]^`{|}~"
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 METADATA_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+
+
+@dataclass(frozen=True)
+class Span:
+    """Bytes of an original that lies in a store and has this sha256 (hex)."""
+
+    key: str
+    offset: int
+    length: int
+    sha256: str
+
+    def __len__(self) -> int:
+        return self.length
+
+    def require(self, metadata: Mapping[str, str]) -> None:
+        """Raises BeingReplaced when the original, of which this is the metadata, has other bytes by now."""
+        if metadata.get("sha256", "") != self.sha256:
+            raise BeingReplaced("a newer version of this instance is about to be indexed: ask again in a second")
+
+
+Piece = bytes | Span
 
 
 def check_key(key: str) -> None:

@@ -2,13 +2,14 @@
 (the database's two drivers stand in `pacs.database`); `tests/contract` runs one suite over all of them.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
+from pacs.objects import Piece
 from pacs.settings import Settings
 
 if TYPE_CHECKING:
@@ -56,6 +57,13 @@ class ObjectStore(Protocol):
 
         The same bytes again change nothing ("unchanged"); other bytes under the same key become the current
         version and the older stays as a version ("replaced"). A Path is consumed: it is gone afterwards.
+        """
+
+    def compose(self, key: str, pieces: Iterable[Piece], *, originals: Self, content_type: str) -> int:
+        """Make an object under a new key of bytes and of spans of `originals`, few of them in memory; returns its size.
+
+        What becomes of an original afterwards changes nothing. A power failure may take the object. Raises
+        `BeingReplaced`.
         """
 
     def get(self, key: str) -> tuple[ObjectInfo, bytes]: ...

@@ -1,4 +1,5 @@
 """Which pictures are ready before somebody asks? Those of hot studies, for some time. Called by deriver and crons.
+Answers that lie in the exchange store to be fetched from there go sooner.
 
 Frames are as big as the originals, and most are looked at in the days after their study. Source: ADR 12.
 """
@@ -8,6 +9,8 @@ from datetime import date, timedelta
 from pacs.ports import Services
 
 KINDS = ("frames/", "thumbnails/", "video/")
+ANSWERS = "responses/"
+ANSWERS_LIFE = timedelta(days=1)
 
 
 def is_hot(services: Services, study_date: str | None) -> bool:
@@ -20,9 +23,10 @@ def is_hot(services: Services, study_date: str | None) -> bool:
     return not days or taken >= services.clock.now().date() - timedelta(days=days)
 
 
-def expire_derived(services: Services) -> dict[str, int]:
-    """Remove the pictures whose time is over. In the cloud the bucket does so by itself."""
-    if not services.settings.derived_days:
-        return {"expired": 0}
-    before = services.clock.now() - timedelta(days=services.settings.derived_days)
-    return {"expired": sum(services.derived.expire(kind, before) for kind in KINDS)}
+def expire_objects(services: Services) -> dict[str, int]:
+    """Remove the pictures and answers whose time is over. In the cloud the buckets do so by themselves."""
+    now, days = services.clock.now(), services.settings.derived_days
+    expired = services.exchange.expire(ANSWERS, now - ANSWERS_LIFE)
+    for kind in KINDS if days else ():
+        expired += services.derived.expire(kind, now - timedelta(days=days))
+    return {"expired": expired}

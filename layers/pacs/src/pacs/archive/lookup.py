@@ -12,7 +12,8 @@ from sqlalchemy import text
 from pacs.archive.keys import InstancePath
 from pacs.archive.search import scope_conditions
 from pacs.dicom.uids import require_uid
-from pacs.errors import BadRequest, BeingReplaced, MissingUid, NotFound
+from pacs.errors import BadRequest, MissingUid, NotFound
+from pacs.objects import Span
 from pacs.people.scope import Scope
 from pacs.ports import Database, ObjectInfo
 
@@ -45,6 +46,11 @@ class Instance:
     frames: str
     updated_at: datetime
     revision: str
+
+    @property
+    def span(self) -> Span:
+        """All of it, exactly as it was received."""
+        return Span(self.object_key, 0, self.size_bytes, self.sha256)
 
     @property
     def frame_table(self) -> FrameTable:
@@ -109,8 +115,7 @@ def find_instance(database: Database, scope: Scope, level: Level) -> Instance:
 
 def require_same_version(instance: Instance, info: ObjectInfo) -> None:
     """Raises BeingReplaced when the store has newer bytes than the index knows: its offsets would cut them wrongly."""
-    if info.metadata.get("sha256", "") != instance.sha256:
-        raise BeingReplaced("a newer version of this instance is about to be indexed: ask again in a second")
+    instance.span.require(info.metadata)
 
 
 def require_studies(database: Database, scope: Scope, studies: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from pacs.archive import keys
 from pacs.archive.frames import EXPLICIT_LITTLE_ENDIAN, FrameReader
-from pacs.archive.lookup import REVISION, Instance, Level, find_instances, require_same_version
+from pacs.archive.lookup import REVISION, Instance, Level, find_instances
 from pacs.archive.metadata import LEVEL, REST_S, SHOWS, join, read_parts, write_whole
 from pacs.archive.search import scope_conditions
 from pacs.archive.source import StoreSource
@@ -117,15 +117,6 @@ def compose(services: Services, instances: list[Instance]) -> bytes:
         document = parts[each.metadata_key].get(each.path.instance)
         documents.append(document or read_instance(services, each.object_key).document)
     return join(documents)
-
-
-def retrieve_instance(services: Services, instance: Instance) -> Iterator[bytes]:
-    """The bytes of one instance in pieces, exactly as they were received; it need not fit into memory."""
-    info, first = services.originals.read_start(instance.object_key, PIECE_BYTES)
-    require_same_version(instance, info)
-    yield first
-    for offset in range(PIECE_BYTES, instance.size_bytes, PIECE_BYTES):
-        yield services.originals.read(instance.object_key, offset, PIECE_BYTES)
 
 
 def transcode_instance(services: Services, instance: Instance, transfer_syntax_uid: str) -> Iterator[bytes]:

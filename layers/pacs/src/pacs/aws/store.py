@@ -5,18 +5,19 @@ New objects of the originals raise an event from S3 itself.
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from botocore.exceptions import ClientError
 
+from pacs.aws.composing import PART_BYTES, PARTS_AT_ONCE, Composer
 from pacs.aws.translation import error_code, translated
 from pacs.errors import BadRequest, ObjectNotFound, StoreUnavailable
-from pacs.objects import check_key, check_prefix, decode_metadata, encode_metadata
+from pacs.objects import Piece, check_key, check_prefix, decode_metadata, encode_metadata
 from pacs.ports import ObjectInfo, Outcome
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CopySourceTypeDef
 
 ONE_PUT_MAX_BYTES = 64 << 20
-PART_BYTES = 16 << 20
-PARTS_AT_ONCE = 4
 DELETE_BATCH = 1000
 WRITE_ATTEMPTS = 5
 # 412: the condition does not hold. 409: another writer of the key came first. 404: what had to be there is not.
@@ -69,6 +68,11 @@ class S3Store:
         if isinstance(body, Path):
             body.unlink()
         return outcome
+
+    def compose(self, key: str, pieces: Iterable[Piece], *, originals: Self, content_type: str) -> int:
+        check_key(key)
+        with translated_s3():
+            return Composer(self._client, originals._bucket, self._bucket, key, content_type).write(pieces)
 
     def get(self, key: str) -> tuple[ObjectInfo, bytes]:
         check_key(key)

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, Generic, TypeVar
 
 from pacs.errors import BadRequest, StoreUnavailable
 
@@ -23,11 +23,17 @@ LONGEST_LINE_END = 66  # blanks that RFC 2046 lets follow a boundary, as far as 
 FRAME_BOUNDARY = "bulut-pacs-7d1f0f5c9b7e4f55a4a3d0f0c6e4b2a9"
 
 
-@dataclass(frozen=True)
-class Part:
-    """One part to be written; `location` is what Content-Location tells, when it is not empty."""
+Piece = TypeVar("Piece", covariant=True)
 
-    body: bytes | Iterable[bytes]
+
+@dataclass(frozen=True)
+class Part(Generic[Piece]):
+    """One part to be written; `location` is what Content-Location tells, when it is not empty.
+
+    A body may come in pieces, which are bytes or whatever else the caller makes of them.
+    """
+
+    body: bytes | Iterable[Piece]
     content_type: str
     location: str = ""
 
@@ -53,7 +59,7 @@ def related_content_type(part_type: str, boundary: str) -> str:
     return f'multipart/related; type="{part_type.partition(";")[0].strip()}"; boundary={boundary}'
 
 
-def related(parts: Iterable[Part], *, boundary: str) -> Iterator[bytes]:
+def related(parts: Iterable[Part[Piece]], *, boundary: str) -> Iterator[bytes | Piece]:
     """The body, piece by piece. No part may hold the boundary: `new_boundary` makes one that none will."""
     for part in parts:
         yield part_header(part, boundary)
@@ -65,7 +71,7 @@ def related(parts: Iterable[Part], *, boundary: str) -> Iterator[bytes]:
     yield f"--{boundary}--\r\n".encode()
 
 
-def part_header(part: Part, boundary: str) -> bytes:
+def part_header(part: Part[Any], boundary: str) -> bytes:
     """Viewers search for `Content-Type:` in exactly this spelling."""
     location = f"Content-Location: {part.location}\r\n" if part.location else ""
     return f"--{boundary}\r\nContent-Type: {part.content_type}\r\n{location}\r\n".encode()

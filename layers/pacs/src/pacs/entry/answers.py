@@ -5,15 +5,17 @@ Used by functions/dicomweb and functions/frames. Source: PS3.18 §8.6 and §8.7,
 
 import gzip
 import hashlib
-import tempfile
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
+from functools import partial
+from itertools import chain
 
 from fastapi import Request, Response
 
+from pacs.archive.expiring import ANSWERS
+from pacs.archive.pieces import read_pieces
 from pacs.dicomweb.media import takes_gzip
 from pacs.dicomweb.multipart import Part, new_boundary, related, related_content_type
 from pacs.dicomweb.ranges import (
@@ -29,6 +31,7 @@ from pacs.dicomweb.ranges import (
 )
 from pacs.entry.http import error_body, request_id
 from pacs.errors import RangeNotSatisfiable, answer_for
+from pacs.objects import Piece, Span
 from pacs.ports import ObjectStore, Services
 
 # A Lambda answers at most 6 MB, of which base64 takes a third.
@@ -186,9 +189,14 @@ def squeezed(services: Services, request: Request, body: bytes, content_type: st
     return answer
 
 
-def exchanged(store: ObjectStore, body: bytes | Path, content_type: str, *, content_encoding: str = "") -> str:
-    """Put a body where it lies for a short time under a name that nobody guesses; returns the key."""
-    key = f"responses/{uuid.uuid4().hex}"
+def new_key() -> str:
+    """A name that nobody guesses, for what lies in the exchange store for a short time."""
+    return f"{ANSWERS}{uuid.uuid4().hex}"
+
+
+def exchanged(store: ObjectStore, body: bytes, content_type: str, *, content_encoding: str = "") -> str:
+    """Put a body where it lies for a short time; returns the key."""
+    key = new_key()
     store.put(key, body, content_type=content_type, content_encoding=content_encoding)
     return key
 
@@ -199,46 +207,54 @@ def redirect(store: ObjectStore, key: str, content_type: str) -> Response:
 
 
 def multipart(
-    services: Services, request: Request, parts: Iterable[Part], part_type: str, version: Version
+    services: Services, request: Request, parts: Iterable[Part[Piece]], part_type: str, version: Version
 ) -> Response:
-    """Parts as one multipart/related answer, gathered on disk so that a study need not fit into memory.
+    """Parts as one multipart/related answer, which need not fit into memory.
 
     The boundary is made of the etag, so that the same version always gives the same bytes.
     """
-    if version.known_to(request):
-        return Response(status_code=304, headers=version.headers())
     boundary = digest("boundary", version.etag, part_type)
     content_type = related_content_type(part_type, boundary)
     return gathered(services, request, related(parts, boundary=boundary), content_type, version)
 
 
-def placed(services: Services, pieces: Iterable[bytes], content_type: str) -> Response:
-    """A pointer at pieces that an API gateway would not carry, put where they lie for a short time."""
-    with tempfile.NamedTemporaryFile(prefix="answer-") as file:
-        for piece in pieces:
-            file.write(piece)
-        file.flush()
-        key = exchanged(services.exchange, Path(file.name), content_type)
-    return redirect(services.exchange, key, content_type)
+def composed(services: Services, pieces: Iterable[Piece], content_type: str) -> tuple[str, int]:
+    """Key and size of pieces that an API gateway would not carry, put where they lie for a short time."""
+    key = new_key()
+    return key, services.exchange.compose(key, pieces, originals=services.originals, content_type=content_type)
+
+
+def placed(services: Services, pieces: Iterable[Piece], content_type: str) -> Response:
+    """A pointer at pieces that an API gateway would not carry."""
+    return redirect(services.exchange, composed(services, pieces, content_type)[0], content_type)
 
 
 def gathered(
-    services: Services, request: Request, pieces: Iterable[bytes], content_type: str, version: Version
+    services: Services, request: Request, pieces: Iterable[Piece], content_type: str, version: Version
 ) -> Response:
-    """Pieces as one body that need not fit into memory."""
-    with tempfile.NamedTemporaryFile(prefix="answer-") as file:
-        for piece in pieces:
-            file.write(piece)
-        file.flush()
-        size = file.tell()
+    """Pieces as one body that need not fit into memory: spans of originals are read when they are sent."""
+    if version.known_to(request):
+        return Response(status_code=304, headers=version.headers())
+    rest = iter(pieces)
+    held, complete = hold(rest)
+    if complete:
+        size, read = sum(map(len, held)), partial(read_pieces, services.originals, held)
+        return sliced(request, version, size, content_type, read, lambda: placed(services, held, content_type))
+    if request.method == "HEAD" and version.ranges_of(request) is None:
+        size = sum(map(len, held)) + sum(map(len, rest))
+        return sliced(request, version, size, content_type, lambda offset, length: b"", Response)
+    key, size = composed(services, chain(held, rest), content_type)
+    read = partial(services.exchange.read, key)
+    return sliced(request, version, size, content_type, read, lambda: redirect(services.exchange, key, content_type))
 
-        def read(offset: int, length: int) -> bytes:
-            file.seek(offset)
-            return file.read(length)
 
-        def place() -> Response:
-            return redirect(
-                services.exchange, exchanged(services.exchange, Path(file.name), content_type), content_type
-            )
-
-        return sliced(request, version, size, content_type, read, place)
+def hold(pieces: Iterator[Piece]) -> tuple[list[Piece], bool]:
+    """The first pieces, as far as their bytes need not go to a store, and whether these are all; a span holds none."""
+    held: list[Piece] = []
+    held_bytes = 0
+    for piece in pieces:
+        held.append(piece)
+        held_bytes += 0 if isinstance(piece, Span) else len(piece)
+        if held_bytes > CARRIED_MAX_BYTES:
+            return held, False
+    return held, True

@@ -3,7 +3,7 @@
 Source: PS3.18 §8.7.3.2, §8.7.4
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -37,5 +37,5 @@ def native_answer(
     bodies = [to_native(each) for each in documents]
     if not bodies:
         return Response(status_code=204, headers=PRIVATE)
-    parts = (Part(each, DICOM_XML) for each in bodies)
+    parts: Iterator[Part[bytes]] = (Part(each, DICOM_XML) for each in bodies)
     return multipart(services, request, parts, DICOM_XML, Version(digest(*bodies), modified))

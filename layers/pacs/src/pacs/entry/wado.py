@@ -18,7 +18,7 @@ from pacs.archive.rendering import (
     stored_video,
     thumbnail_of,
 )
-from pacs.archive.retrieve import retrieve_instance, transcode_instance, written_syntax
+from pacs.archive.retrieve import transcode_instance, written_syntax
 from pacs.dicom.render import Format
 from pacs.dicom.transcode import ENCODED
 from pacs.dicomweb.media import MediaRange, Offer, choose, parse_accept
@@ -35,6 +35,7 @@ from pacs.entry.answers import (
     wants_whole,
 )
 from pacs.errors import BadRequest
+from pacs.objects import Piece
 from pacs.people.scope import Scope
 from pacs.ports import Services
 
@@ -106,10 +107,10 @@ def version(instances: Sequence[Instance], *variant: object) -> Version:
     return Version(tag, max(each.updated_at for each in instances))
 
 
-def dicom_parts(services: Services, instances: list[Instance], syntax: str) -> Iterator[Part]:
+def dicom_parts(services: Services, instances: list[Instance], syntax: str) -> Iterator[Part[Piece]]:
     for each in instances:
         if syntax in ("", each.transfer_syntax_uid):
-            yield Part(retrieve_instance(services, each), f"{DICOM}; transfer-syntax={each.transfer_syntax_uid}")
+            yield Part([each.span], f"{DICOM}; transfer-syntax={each.transfer_syntax_uid}")
         else:
             pieces = transcode_instance(services, each, syntax)
             yield Part(pieces, f"{DICOM}; transfer-syntax={written_syntax(each, syntax)}")
@@ -131,7 +132,7 @@ def frames_answer(services: Services, scope: Scope, request: Request, level: Lev
     content_type = f"{offer.media_type}; transfer-syntax={offer.transfer_syntax}"
     if not offer.multipart:
         return carried(services, request, next(frames).body, content_type, modified=instance.updated_at)
-    parts = (Part(each.body, content_type) for each in frames)
+    parts: Iterator[Part[Piece]] = (Part(each.body, content_type) for each in frames)
     return multipart(services, request, parts, offer.media_type, version([instance], content_type, numbers))
 
 

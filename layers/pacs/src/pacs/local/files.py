@@ -21,12 +21,16 @@ ATTRIBUTE = "user.pacs"
 
 @dataclass(frozen=True)
 class Attributes:
-    """What an object's extended attribute holds."""
+    """What an object's extended attribute holds.
+
+    `composed`: the size of what consists of stretches (see `pacs.local.composing`), and where in the file they stand.
+    """
 
     etag: str
     content_type: str
     content_encoding: str
     metadata: Mapping[str, str]  # encoded
+    composed: tuple[int, int] | None = None
 
     def to_bytes(self) -> bytes:
         return orjson.dumps(vars(self))
@@ -77,7 +81,7 @@ def describe(key: str, fd: int) -> ObjectInfo:
     attributes = Attributes.of(fd)
     return ObjectInfo(
         key=key,
-        size_bytes=found.st_size,
+        size_bytes=attributes.composed[0] if attributes.composed else found.st_size,
         etag=attributes.etag,
         last_modified=datetime.fromtimestamp(found.st_mtime, UTC),
         content_type=attributes.content_type,

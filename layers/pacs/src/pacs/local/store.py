@@ -2,6 +2,7 @@
 
     objects/<key>              the current objects; type, encoding, metadata and etag in one extended attribute
     versions/<key>/<time>      originals that were replaced by other bytes
+    links/<key>/<number>       the originals of which an object is composed
     incoming/                  files on their way, where nobody looks for objects
     locks/                     a fixed set of lock files, one of which guards a key
 
@@ -15,14 +16,18 @@ import hashlib
 import hmac
 import json
 import os
+import secrets
+import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from typing import Self
 from urllib.parse import quote, urlencode
 
 from pacs.errors import BadRequest, Forbidden, ObjectNotFound, PacsError, StoreUnavailable
+from pacs.local.composing import Composition, Stretch, cut, read_through, stretches_of
 from pacs.local.events import StoreJournal, created_event
 from pacs.local.files import (
     ATTRIBUTE,
@@ -36,7 +41,7 @@ from pacs.local.files import (
     unavailable,
 )
 from pacs.local.staging import Staged, is_marked, mark, sweep, sync_folder
-from pacs.objects import check_key, check_prefix, encode_metadata
+from pacs.objects import Piece, check_key, check_prefix, encode_metadata
 from pacs.ports import ObjectInfo, Outcome
 
 EVENT_SUFFIX = ".dcm"
@@ -66,9 +71,9 @@ class DirectoryStore:
         self._url_key = url_key
         self._durable = durable
         self._objects, self._versions = root / "objects", root / "versions"
-        self._incoming, self._locks = root / "incoming", root / "locks"
+        self._incoming, self._locks, self._links = root / "incoming", root / "locks", root / "links"
         with unavailable():
-            for folder in (self._objects, self._versions, self._incoming, self._locks):
+            for folder in (self._objects, self._versions, self._incoming, self._locks, self._links):
                 folder.mkdir(parents=True, exist_ok=True)
             sweep(self._incoming)
 
@@ -81,13 +86,8 @@ class DirectoryStore:
         content_encoding: str = "",
         metadata: Mapping[str, str] | None = None,
     ) -> str:
-        check_key(key)
-        encoded = encode_metadata(metadata or {})
-        with unavailable(), Staged(self._incoming, body, consume=False) as staged:
-            attributes = Attributes(digest(body)[:32], content_type, content_encoding, encoded)
-            staged.seal(ATTRIBUTE, attributes.to_bytes(), durable=self._durable)
-            with colliding():
-                self._move(staged.replace, self._objects / key, durable=self._durable)
+        attributes = Attributes(digest(body)[:32], content_type, content_encoding, encode_metadata(metadata or {}))
+        self._put(key, body, attributes, durable=self._durable)
         return attributes.etag
 
     def store_original(self, key: str, body: bytes | Path, *, sha256: str, metadata: Mapping[str, str]) -> Outcome:
@@ -106,20 +106,36 @@ class DirectoryStore:
                     self._announce(key, staged.fd, attributes.etag)
         return outcome
 
+    def compose(self, key: str, pieces: Iterable[Piece], *, originals: Self, content_type: str) -> int:
+        # The object is found, if empty, before it has links: what a killed process leaves expires, too.
+        self._put(key, b"", Attributes(secrets.token_hex(16), content_type, "", {}), durable=False)
+        links = self._links / key
+        try:
+            with unavailable(), Staged(self._incoming, b"", consume=False) as staged:
+                links.mkdir(parents=True)
+                composed = Composition(staged.fd, links, originals._objects).write(pieces)
+                attributes = Attributes(secrets.token_hex(16), content_type, "", {}, composed)
+                staged.seal(ATTRIBUTE, attributes.to_bytes(), durable=False)
+                self._move(staged.replace, self._objects / key, durable=False)
+        except BaseException:
+            self.delete(key)
+            raise
+        return composed[0]
+
     def get(self, key: str) -> tuple[ObjectInfo, bytes]:
         with unavailable(), self._found(key) as fd:
             info = describe(key, fd)
-            return info, read_at(fd, 0, info.size_bytes)
+            return info, self._read(key, fd, 0, info.size_bytes)
 
     def read(self, key: str, offset: int, length: int) -> bytes:
         if offset < 0 or length < 0:
             raise BadRequest("a range starts at 0 or later and has a length", field="range")
         with unavailable(), self._found(key) as fd:
-            return read_at(fd, offset, length)
+            return self._read(key, fd, offset, length)
 
     def read_start(self, key: str, length: int) -> tuple[ObjectInfo, bytes]:
         with unavailable(), self._found(key) as fd:
-            return describe(key, fd), read_at(fd, 0, length)
+            return describe(key, fd), self._read(key, fd, 0, length)
 
     def head(self, key: str) -> ObjectInfo:
         with unavailable(), self._found(key) as fd:
@@ -128,7 +144,8 @@ class DirectoryStore:
     def delete(self, key: str) -> None:
         check_key(key)
         with unavailable(), self._locked(key):
-            self._remove(self._objects / key)
+            if self._remove(self._objects / key):
+                shutil.rmtree(self._links / key, ignore_errors=True)
 
     def delete_prefix(self, prefix: str) -> int:
         if not prefix:
@@ -207,13 +224,17 @@ class DirectoryStore:
         if not hmac.compare_digest(genuine.encode(), signature.encode(errors="replace")) or time.time() >= expires:
             raise Forbidden("the link has expired or is not genuine")
 
-    def path(self, key: str) -> Path:
-        """Where the bytes of an object lie, to send them from there. Raises ObjectNotFound."""
+    def stretches(self, key: str, offset: int, length: int) -> list[Stretch]:
+        """In which files a range of an object lies, to send it from there. Raises ObjectNotFound."""
+        with unavailable(), self._found(key) as fd:
+            return list(cut(self._stretches(key, fd), offset, length))
+
+    def _put(self, key: str, body: bytes | Path, attributes: Attributes, *, durable: bool) -> None:
         check_key(key)
-        path = self._objects / key
-        if not path.is_file():
-            raise self._missing()
-        return path
+        with unavailable(), Staged(self._incoming, body, consume=False) as staged:
+            staged.seal(ATTRIBUTE, attributes.to_bytes(), durable=durable)
+            with colliding():
+                self._move(staged.replace, self._objects / key, durable=durable)
 
     def _signature(self, key: str, expires: int, content_type: str) -> str:
         signed = json.dumps(["GET", self.name, key, expires, content_type]).encode()
@@ -227,6 +248,14 @@ class DirectoryStore:
                 yield fd
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
             raise self._missing() from error
+
+    def _read(self, key: str, fd: int, offset: int, length: int) -> bytes:
+        if Attributes.of(fd).composed is None:
+            return read_at(fd, offset, length)
+        return read_through(self._stretches(key, fd), offset, length)
+
+    def _stretches(self, key: str, fd: int) -> list[Stretch]:
+        return stretches_of(fd, self._objects / key, self._links / key)
 
     def _missing(self) -> PacsError:
         """What it means that a key is not found: a store whose disk is away must not pass for an empty one."""
@@ -301,11 +330,12 @@ class DirectoryStore:
             for folder in changed:
                 sync_folder(folder)
 
-    def _remove(self, target: Path) -> None:
+    def _remove(self, target: Path) -> bool:
+        """Whether there was such a file; folders that are empty now go with it."""
         try:
             target.unlink()
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            return
+            return False
         if self._durable:
             sync_folder(target.parent)
         for folder in target.parents:
@@ -315,6 +345,7 @@ class DirectoryStore:
                 folder.rmdir()
             except OSError:
                 break
+        return True
 
     @contextmanager
     def _locked(self, key: str) -> Iterator[None]:
