@@ -240,7 +240,7 @@ def environment(settings: Settings, dsn: str) -> dict[str, str]:
 
 def preload() -> Mapping[str, Any]:
     """Import what the children run; the handlers by function name."""
-    for name in ("uvicorn", "uvloop", "httptools", "gateway_scp.__main__", "infra.local.edge"):
+    for name in ("uvloop", "gateway_scp.__main__", "infra.local.edge", "infra.local.serving"):
         importlib.import_module(name)
     handlers = load_all()
     gc.collect()
