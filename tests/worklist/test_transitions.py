@@ -160,7 +160,7 @@ def test_an_update_tells_of_what_it_means_for_others() -> None:
     before = step("SCHEDULED")
     assert kinds(updated(before, LABEL, "", NOW)) == []
     assert kinds(updated(before, {"00404025": codes("READER3")}, "", NOW)) == [5]
-    assert kinds(updated(before, {"00404041": {"vr": "CS", "Value": ["UNREADY"]}}, "", NOW)) == [1]
+    assert kinds(updated(before, {"00404041": {"vr": "CS", "Value": ["UNAVAILABLE"]}}, "", NOW)) == [1]
     half = {"00741004": {"vr": "DS", "Value": ["50"]}}
     assert kinds(updated(before, {"00741002": {"vr": "SQ", "Value": [half]}}, "", NOW)) == [3]
 
@@ -178,7 +178,7 @@ def test_a_new_workitem_says_what_it_must(tag: str) -> None:
     [
         {"00741000": {"vr": "CS", "Value": ["IN PROGRESS"]}},
         {"00741200": {"vr": "CS", "Value": ["URGENT"]}},
-        {"00404041": {"vr": "CS", "Value": ["MAYBE"]}},
+        {"00404041": {"vr": "CS", "Value": ["UNREADY"]}},
         {"00404005": {"vr": "DT", "Value": ["noon"]}},
         {"00081195": {"vr": "UI", "Value": [MINE]}},
         {"0020000D": {"vr": "UI", "Value": ["x"]}},

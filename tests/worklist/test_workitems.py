@@ -27,7 +27,7 @@ MATCHES = [
     ("StudyInstanceUID", STUDY, "1.2.4"),
     ("StudyInstanceUID", f"9.9,{STUDY}", "9.9,9.8"),
     ("ScheduledProcedureStepPriority", "HIGH", "LOW"),
-    ("InputReadinessState", "READY", "UNREADY"),
+    ("InputReadinessState", "READY", "UNAVAILABLE"),
     ("ProcedureStepLabel", "read *", "reads*"),
     ("WorklistLabel", "READING", "read"),
     ("ScheduledProcedureStepStartDateTime", "20260501", "20260502"),

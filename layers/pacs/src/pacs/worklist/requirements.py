@@ -37,9 +37,10 @@ REQUIRED = {
 }
 # What a workitem always has: type 1 of the service, whether it was given or filled in.
 KEPT = {**REQUIRED, WORKLIST_LABEL: "WorklistLabel"}
+# Source: PS3.3 Table C.30.2-1
 TERMS = {
     "00741200": ("HIGH", "MEDIUM", "LOW"),
-    INPUT_READINESS: ("INCOMPLETE", "UNAVAILABLE", "UNREADY", "READY"),  # peers know the second by two names
+    INPUT_READINESS: ("INCOMPLETE", "UNAVAILABLE", "READY"),
 }
 # Each performed procedure of a completed workitem: P.
 PERFORMED_REQUIRED = {
