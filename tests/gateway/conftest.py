@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -177,9 +178,9 @@ class Clinic:
     def port(self) -> int:
         return self.running.port
 
-    def introduce(self, ae_title: str, port: int, organization_id: str = ORGANIZATION) -> None:
+    def introduce(self, ae_title: str, port: int, organization_id: str = ORGANIZATION, **more: Any) -> None:
         """Let the organization's moves go to a port of this machine."""
-        peer = {"ae_title": ae_title, "host": "127.0.0.1", "port": port, "organization_id": organization_id}
+        peer = {"ae_title": ae_title, "host": "127.0.0.1", "port": port, "organization_id": organization_id, **more}
         self.running.home.publish({**CLINIC_TABLE, "peers": [peer]})
         self.running.node._peers.reload()
 
@@ -211,11 +212,17 @@ CLINIC_TABLE: dict[str, Any] = {
 
 @pytest.fixture
 def clinic(home: Home, run: Run, fresh_dsn: str) -> Iterator[Clinic]:
+    with clinic_of(home, run, fresh_dsn) as made:
+        yield made
+
+
+@contextmanager
+def clinic_of(home: Home, run: Run, dsn: str, **settings: Any) -> Iterator[Clinic]:
+    """A clinic whose node has these settings."""
     home.publish(CLINIC_TABLE)
-    services = Services(replace(home.settings, database_dsn=fresh_dsn))
+    services = Services(replace(home.settings, database_dsn=dsn))
     vars(services)["queue"] = Nobody()
-    running = run(database_dsn=fresh_dsn)
-    yield Clinic(running, services)
+    yield Clinic(run(database_dsn=dsn, **settings), services)
     services.database.close()
 
 

@@ -1,5 +1,6 @@
 """A node that receives what is moved or got, and keeps it as it came."""
 
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -36,13 +37,17 @@ class Received:
 
 
 @contextmanager
-def receiving(*contexts: tuple[str, list[str]], statuses: list[int] | None = None) -> Iterator[Received]:
+def receiving(
+    *contexts: tuple[str, list[str]], statuses: list[int] | None = None, tls: ssl.SSLContext | None = None
+) -> Iterator[Received]:
     """A server that takes these SOP classes in these transfer syntaxes."""
     entity = ApplicationEntity("DEST")
     for sop_class, syntaxes in contexts:
         entity.add_supported_context(UID(sop_class), syntaxes)
     received = Received(statuses=statuses or [])
-    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, received.take)])
+    server = entity.start_server(
+        ("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, received.take)], ssl_context=tls
+    )
     assert server is not None
     received.port = server.server_address[1]
     try:

@@ -112,6 +112,8 @@ def test_a_destination_belongs_to_one_organization() -> None:
     found = table(peers=[{**peer, "organization_id": "other", "port": 105}, peer])
     assert found.destination("WS1", "org") == Destination("WS1", "ws1.clinic.example", 104, "org")
     assert found.destination("WS1", "third") is None
+    (over_tls,) = table(peers=[{**peer, "tls": True}]).peers
+    assert over_tls.tls
     assert found.destination("ws1", "org") is None
 
 
@@ -130,6 +132,10 @@ def test_a_destination_belongs_to_one_organization() -> None:
         ({"modalities": [{**entry("ct", calling_ae_title="CT1"), "query": "no"}]}, "modalities[0].query"),
         ({"peers": [{"ae_title": "W", "host": "h", "port": "104", "organization_id": "o"}]}, "peers[0].port"),
         ({"peers": [{"ae_title": "W", "host": "h", "port": 104}]}, "peers[0].organization_id"),
+        (
+            {"peers": [{"ae_title": "W", "host": "h", "port": 104, "organization_id": "o", "tls": "yes"}]},
+            "peers[0].tls",
+        ),
     ],
 )
 def test_a_table_that_cannot_be_relied_upon_is_refused_by_field(change: dict[str, Any], field: str) -> None:

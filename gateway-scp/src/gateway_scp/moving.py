@@ -4,6 +4,7 @@ Source: PS3.4 §C.4.2
 """
 
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -78,19 +79,27 @@ class Mover:
 
 @contextmanager
 def mover(
-    peer: Destination, instances: list[Stored], originals: ObjectStore, own_title: str, originator: tuple[str, int]
+    peer: Destination,
+    instances: list[Stored],
+    originals: ObjectStore,
+    own_title: str,
+    originator: tuple[str, int],
+    tls: ssl.SSLContext,
 ) -> Iterator[Mover]:
     """An association with the peer that proposes what the instances need. Raises Refused (A702)."""
-    try:  # pynetdicom leaves a socket open that did not connect
-        socket.create_connection((peer.host, peer.port), CONNECT_S).close()
-    except OSError as error:
-        raise Refused(ALL_FAILED, "the move destination cannot be reached") from error
+    reach(peer, tls)  # pynetdicom leaves a socket open that did not connect
     entity = ApplicationEntity(own_title)
     entity.implementation_class_uid = UID(IMPLEMENTATION_CLASS_UID)
     entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME
     entity.connection_timeout = entity.acse_timeout = CONNECT_S
     entity.dimse_timeout = entity.network_timeout = ANSWER_S
-    association = entity.associate(peer.host, peer.port, contexts=proposal(instances), ae_title=peer.ae_title)
+    association = entity.associate(
+        peer.host,
+        peer.port,
+        contexts=proposal(instances),
+        ae_title=peer.ae_title,
+        tls_args=(tls, peer.host) if peer.tls else None,
+    )
     if not association.is_established:
         raise Refused(ALL_FAILED, "the move destination does not take the association")
     association._reactor_checkpoint.clear()  # its loop must not take the responses away
@@ -103,6 +112,18 @@ def mover(
         association._reactor_checkpoint.set()
         if association.is_established:
             association.release()
+
+
+def reach(peer: Destination, tls: ssl.SSLContext) -> None:
+    """Raises Refused (A702) when nobody is there, or somebody who does not prove to be the peer."""
+    try:
+        with socket.create_connection((peer.host, peer.port), CONNECT_S) as connection:
+            if peer.tls:
+                tls.wrap_socket(connection, server_hostname=peer.host).close()
+    except ssl.SSLError as error:
+        raise Refused(ALL_FAILED, "the move destination does not prove who it is over TLS") from error
+    except OSError as error:
+        raise Refused(ALL_FAILED, "the move destination cannot be reached") from error
 
 
 def proposal(instances: list[Stored]) -> list[PresentationContext]:

@@ -4,6 +4,7 @@ C-ECHO and no C-STORE.
 Source: PS3.4 §C.4.1.1.4, §C.4.2.1.5 and §C.4.3.1.4, PS3.7 §C
 """
 
+import ssl
 from collections import Counter
 from dataclasses import dataclass
 
@@ -39,6 +40,7 @@ class Desk:
     peers: Peers
     originals: ObjectStore
     ae_title: str
+    peer_tls: ssl.SSLContext
 
 
 def serve(association: Acceptor, request: Request, desk: Desk) -> None:
@@ -71,7 +73,8 @@ def move(conversation: Conversation, desk: Desk, place: Place) -> None:
     if not instances:
         perform(conversation, [], lambda stored: False)
         return
-    with mover(peer, instances, desk.originals, desk.ae_title, (visit.calling_ae, request.message_id)) as sender:
+    originator = visit.calling_ae, request.message_id
+    with mover(peer, instances, desk.originals, desk.ae_title, originator, desk.peer_tls) as sender:
         progress = perform(conversation, instances, sender.send)
     visit.given += Counter({"moved": progress.completed, "not moved": len(progress.failed)})
 

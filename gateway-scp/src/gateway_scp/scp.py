@@ -3,7 +3,6 @@
 import errno
 import signal
 import socket
-import ssl
 import threading
 import time
 from types import FrameType
@@ -24,6 +23,7 @@ from gateway_scp.queries import Desk
 from gateway_scp.records import Visit, finish
 from gateway_scp.settings import GatewaySettings
 from gateway_scp.sockets import WaitingRoom, listen
+from gateway_scp.tls import peer_context, tls_context
 from gateway_scp.wire import Acceptor, Refusal, StoreRequest
 from pacs.bootstrap import Stores
 from pacs.dicom.modalities import KEY
@@ -47,7 +47,7 @@ class Node:
         self._stores = stores
         self._spool = Spool(settings.spool)
         self._peers = Peers(stores.exchange)
-        self._desk = Desk(Index(settings), self._peers, stores.originals, settings.ae_title)
+        self._desk = Desk(Index(settings), self._peers, stores.originals, settings.ae_title, peer_context(settings))
         self.open: set[Acceptor] = set()
         self.changed = threading.Condition()
         self._leaving = threading.Event()
@@ -187,24 +187,6 @@ def entity(ae_title: str) -> ApplicationEntity:
     made.implementation_class_uid = UID(IMPLEMENTATION_CLASS_UID)
     made.implementation_version_name = IMPLEMENTATION_VERSION_NAME
     return made
-
-
-def tls_context(settings: GatewaySettings) -> ssl.SSLContext | None:
-    """TLS 1.2 or later (PS3.15 §B.12); with a client CA, only clients that show a certificate of it."""
-    if not settings.dicom_tls_certificate:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    try:
-        context.load_cert_chain(settings.dicom_tls_certificate, settings.dicom_tls_key)
-    except OSError as error:
-        raise NotConfigured("PACS_DICOM_TLS_CERTIFICATE and PACS_DICOM_TLS_KEY make no pair") from error
-    if settings.dicom_tls_client_ca:
-        context.verify_mode = ssl.CERT_REQUIRED
-        try:
-            context.load_verify_locations(settings.dicom_tls_client_ca)
-        except OSError as error:
-            raise NotConfigured("PACS_DICOM_TLS_CLIENT_CA is no file of certificates") from error
-    return context
 
 
 def serve(settings: GatewaySettings, stores: Stores) -> None:

@@ -15,6 +15,13 @@ class GatewaySettings(Settings):
     dicom_tls_certificate: str = variable("", "PEM file of the node's certificate chain; empty: no TLS.")
     dicom_tls_key: str = variable("", "PEM file of the certificate's private key.")
     dicom_tls_client_ca: str = variable("", "PEM file of the authorities whose clients may call; empty: any client.")
+    dicom_tls_peer_ca: str = variable(
+        "", "PEM file of the authorities that vouch for peers which C-MOVE reaches over TLS; empty: the system's."
+    )
+    dicom_tls_peer_certificate: str = variable(
+        "", "PEM file of the certificate chain that is shown to those peers; empty: the node's own, if any."
+    )
+    dicom_tls_peer_key: str = variable("", "PEM file of that certificate's private key.")
     dicom_health_port: int = variable(0, "Port of /healthz over HTTP; 0: none.")
     dicom_max_associations: int = variable(64, "Associations that one process holds at once.")
     dicom_reuse_port: bool = variable(False, "Share the port with other processes of this machine (SO_REUSEPORT).")
@@ -36,6 +43,11 @@ class GatewaySettings(Settings):
         if bool(settings.dicom_tls_certificate) != bool(settings.dicom_tls_key):
             missing = "PACS_DICOM_TLS_KEY" if settings.dicom_tls_certificate else "PACS_DICOM_TLS_CERTIFICATE"
             raise NotConfigured(f"{missing} is not set, but its counterpart is", field=missing)
+        if bool(settings.dicom_tls_peer_certificate) != bool(settings.dicom_tls_peer_key):
+            raise NotConfigured(
+                "PACS_DICOM_TLS_PEER_CERTIFICATE and PACS_DICOM_TLS_PEER_KEY go together",
+                field="PACS_DICOM_TLS_PEER_KEY",
+            )
         if settings.dicom_tls_client_ca and not settings.dicom_tls_certificate:
             raise NotConfigured(
                 "PACS_DICOM_TLS_CLIENT_CA needs PACS_DICOM_TLS_CERTIFICATE", field="PACS_DICOM_TLS_CERTIFICATE"

@@ -10,7 +10,7 @@ organization than the code's does not match at all.
 
 Only a peer that an entry knows may query and retrieve, in open mode too: a stranger's images are welcome, but it
 is told nothing. An entry with `"query": false` may store only. `peers` are where C-MOVE may send to, each of one
-organization: others do not know it.
+organization: others do not know it. One with `"tls": true` is called over TLS, and must prove its host's name.
 """
 
 import json
@@ -90,12 +90,13 @@ class Match:
 
 @dataclass(frozen=True)
 class Destination:
-    """Where C-MOVE may send an organization's instances."""
+    """Where C-MOVE may send an organization's instances; `tls`: over TLS alone, proving that it is this host."""
 
     ae_title: str
     host: str
     port: int
     organization_id: str
+    tls: bool = False
 
 
 @dataclass(frozen=True)
@@ -187,17 +188,17 @@ def modality(entry: Any, field: str) -> Modality:
         calling_ae_title=text(entry, "calling_ae_title", field, optional=True),
         called_ae_title=text(entry, "called_ae_title", field, optional=True),
         source_network=network(text(entry, "source_address", field, optional=True), f"{field}.source_address"),
-        query=query(entry, field),
+        query=switch(entry, "query", field, default=True),
     )
     if found.specificity[0] == 0:
         raise BadRequest(f"{field} has no criterion: it would match everybody", field=field)
     return found
 
 
-def query(entry: Any, field: str) -> bool:
-    value = entry.get("query", True)
+def switch(entry: Any, name: str, field: str, *, default: bool) -> bool:
+    value = entry.get(name, default)
     if not isinstance(value, bool):
-        raise BadRequest(f"{field}.query must be true or false", field=f"{field}.query")
+        raise BadRequest(f"{field}.{name} must be true or false", field=f"{field}.{name}")
     return value
 
 
@@ -206,7 +207,8 @@ def destination(entry: Any, field: str) -> Destination:
     port = entry.get("port")
     if not isinstance(port, int) or isinstance(port, bool) or not 0 < port < 65536:
         raise BadRequest(f"{field}.port must be the number of a port", field=f"{field}.port")
-    return Destination(ae_title, host, port, text(entry, "organization_id", field))
+    organization_id = text(entry, "organization_id", field)
+    return Destination(ae_title, host, port, organization_id, tls=switch(entry, "tls", field, default=False))
 
 
 def network(address: str, field: str) -> IPv4Network | IPv6Network | None:
