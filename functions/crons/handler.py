@@ -9,12 +9,11 @@ from pacs.archive.trash import purge_deleted
 from pacs.bootstrap import services
 from pacs.entry.observability import logger
 from pacs.ports import Services
-from pacs.reading.pruning import prune_uploads
 from pacs.worklist.subscriptions import prune_events
 
 
 def prune(services: Services) -> dict[str, int]:
-    return prune_arrivals(services) | prune_events(services) | prune_uploads(services)
+    return prune_arrivals(services) | prune_events(services)
 
 
 TASKS = {"reconcile": reconcile, "purge": purge_deleted, "expire": expire_objects, "prune": prune}
