@@ -11,6 +11,7 @@ from tests.bench.peers import Browser, Peer, Unmeasured
 from tests.bench.sender import seconds
 
 SERIES = 500
+ARRIVED_WINDOWS = 7  # longer than a server waits for more instances before it puts a series together
 PATIENCE_S = 300
 
 
@@ -76,7 +77,7 @@ class Ground:
         folder, found = self.data.series()
         seconds(self.peer.dicom_port, self.peer.ae_title, [folder])
         wait_until(lambda: self.count(found.study) == SERIES)
-        self.peer.rest()
+        self.peer.rest(ARRIVED_WINDOWS)
         return found
 
     def count(self, study: str) -> int:

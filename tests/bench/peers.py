@@ -140,14 +140,18 @@ class Peer:
         """Processor time of all processes, in seconds."""
         return sum(cpu_ticks(pid) for pid in self.processes()) / os.sysconf("SC_CLK_TCK")
 
-    def rest(self) -> None:
-        """Wait until the work that earlier measurements left behind is done, so that each begins alike."""
+    def rest(self, windows: int = 1) -> None:
+        """Wait until the work that earlier measurements left behind is done, so that each begins alike.
+
+        That is when so many windows have gone by without work.
+        """
         deadline = time.monotonic() + START_S
-        before = self.cpu_s()
+        before, idle = self.cpu_s(), 0
         while time.monotonic() < deadline:
             time.sleep(WINDOW_S)
             now = self.cpu_s()
-            if now - before < IDLE * WINDOW_S:
+            idle = idle + 1 if now - before < IDLE * WINDOW_S else 0
+            if idle == windows:
                 return
             before = now
         raise Unmeasured(f"{self.name} does not come to rest")

@@ -104,6 +104,9 @@ class StoreJournal:
                 os.close(self._doorbell)
                 self._doorbell = -1
 
+    def __del__(self) -> None:
+        self.close()
+
     def _new_segment(self) -> int:
         self.segments.mkdir(parents=True, exist_ok=True)
         while True:

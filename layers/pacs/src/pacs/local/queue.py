@@ -31,6 +31,7 @@ create table if not exists machine.message (
     sent_at timestamptz not null default now(),
     visible_at timestamptz not null,
     receive_count integer not null default 0,
+    released boolean not null default false,  -- given back, to be tried again later
     dead_at timestamptz
 );
 create index if not exists message_due on machine.message (queue, visible_at, id) where dead_at is null;
@@ -57,6 +58,7 @@ with due as (
     update machine.message as m set
         visible_at = now() + make_interval(secs => %(visibility_s)s),
         receive_count = receive_count + (receive_count < %(max_receives)s)::integer,
+        released = false,
         dead_at = case when receive_count >= %(max_receives)s then now() end
     from due where m.id = due.id
     returning m.id, m.body, m.receive_count, m.dead_at
@@ -75,7 +77,8 @@ RELEASE = """
 with released as (
     update machine.message set
         visible_at = now() + make_interval(secs => %(delay_s)s),
-        receive_count = receive_count - (not %(counted)s)::integer
+        receive_count = receive_count - (not %(counted)s)::integer,
+        released = true
     where id = any(%(ids)s) and dead_at is null returning queue
 )
 select pg_notify('machine.' || queue, '') from (select distinct queue from released) as queues
@@ -89,12 +92,11 @@ with back as (
 select count(*), pg_notify('machine.' || %(queue)s, '') from back
 """
 
-# Of several that say the same one stays. One that a consumer is just at work on comes back, too: from outside it
-# looks like one that waits to be tried again.
+# Of several that say the same one stays. Those that a consumer is at work on are left to it.
 RESTART = """
 with failing as (
     select id, row_number() over (partition by body order by id) as place from machine.message
-    where queue = %(queue)s and (dead_at is not null or (receive_count > 0 and visible_at > now()))
+    where queue = %(queue)s and (dead_at is not null or (released and visible_at > now()))
 ), dropped as (
     delete from machine.message where id in (select id from failing where place > 1)
 ), back as (
