@@ -59,6 +59,9 @@ class WaitingRoom:
             connection.close()
         self._selector.close()
 
+    def __del__(self) -> None:
+        os.close(self._wake)  # not when it ends: whoever stops it may come later
+
     def stop(self) -> None:
         """May be called from a signal handler."""
         self._stopped = True
