@@ -10,6 +10,7 @@ from pacs.archive.lookup import Instance, Level, find_instance, require_same_ver
 from pacs.archive.source import StoreSource
 from pacs.dicom.frames import FrameTable
 from pacs.dicom.header import Header, inflate, read_header
+from pacs.dicom.part10 import pixel_word_bytes, swapped
 from pacs.dicom.source import ByteSource, BytesSource
 from pacs.dicom.transcode import decode_frame, encode_frame, is_plain, needs_transcoding, to_explicit_little_endian
 from pacs.dicomweb.multipart import wrap_single
@@ -116,6 +117,16 @@ class FrameReader:
         body, _changed = to_explicit_little_endian(stored, self.header.dataset, syntax, vr)
         return Frame(body, EXPLICIT_LITTLE_ENDIAN)
 
+    def unswapped(self, frame_number: int) -> Frame:
+        """An uncompressed frame in little endian. Its samples, bits and planes stay as the metadata tell of them.
+
+        Raises NotFound.
+        """
+        stored, vr = self.decodable(frame_number)
+        if self._instance.transfer_syntax_uid == EXPLICIT_BIG_ENDIAN:
+            stored = swapped(stored, pixel_word_bytes(self.header, vr))
+        return Frame(stored, EXPLICIT_LITTLE_ENDIAN)
+
     def pixels(self, frame_number: int) -> "Pixels":
         """A frame as an array of its samples. Raises NotFound, UndecodablePixels."""
         syntax = self._instance.transfer_syntax_uid
@@ -129,14 +140,14 @@ class FrameReader:
         """
         stored, vr = self.stored(frame_number), self.pixel_vr
         bits = self.header.root.integer(BITS_ALLOCATED)
-        if self._instance.transfer_syntax_uid != EXPLICIT_BIG_ENDIAN or vr != "OW" or bits != 8:
+        if self._instance.transfer_syntax_uid != EXPLICIT_BIG_ENDIAN or vr != "OW" or bits not in (1, 8):
             return stored, vr
         offset, length = self.table.range_of(frame_number)
         before = (offset - self.table.offset) % 2
         pairs = bytearray(self.read(offset - before, before + length + (before + length) % 2))
         pairs += bytes(len(pairs) % 2)
         pairs[0::2], pairs[1::2] = pairs[1::2], pairs[0::2]
-        return bytes(pairs[before : before + length]), "OB"
+        return self.table.frame_bytes(bytes(pairs[before : before + length]), frame_number), "OB"
 
     @property
     def pixel_vr(self) -> str:
@@ -147,7 +158,7 @@ class FrameReader:
     def encoded(self, frame_number: int, transfer_syntax_uid: str) -> Frame:
         """A frame in a syntax that a client asked for. Raises NotFound, UndecodablePixels, NotAcceptable."""
         if transfer_syntax_uid == EXPLICIT_LITTLE_ENDIAN:
-            return self.decoded(frame_number)
+            return self.decoded(frame_number) if self.table.kind == "encapsulated" else self.unswapped(frame_number)
         stored = self._instance.transfer_syntax_uid
         body = encode_frame(self.pixels(frame_number), self.header.dataset, stored, transfer_syntax_uid)
         return Frame(body, transfer_syntax_uid)

@@ -135,18 +135,22 @@ def swapped(value: bytes, size: int) -> bytes:
     return bytes(body)
 
 
+def pixel_word_bytes(header: Header, vr: str) -> int:
+    """How long the words of uncompressed pixel data of this VR are: a sample of more than 16 bits is one."""
+    return max(WORD_BYTES.get(vr, 1), (header.root.integer(BITS_ALLOCATED) or 0) // 8 if vr == "OW" else 1)
+
+
 def native_pixels(header: Header, read: Read, piece_bytes: int) -> Iterator[bytes]:
     """The pixel data element as it is, in little endian, in pieces of an even number of words."""
     pixels = header.pixel_data
     if pixels is None or pixels.length is None:
         return
     vr = pixels.vr if len(pixels.vr) == 2 else "OW"
-    # A sample of more than 16 bits is one word.
-    word_bytes = max(WORD_BYTES.get(vr, 1), (header.root.integer(BITS_ALLOCATED) or 0) // 8 if vr == "OW" else 1)
+    size = pixel_word_bytes(header, vr)
     yield head(pixels.tag, vr, pixels.length + pixels.length % 2)
     for offset in range(0, pixels.length, piece_bytes):
         piece = read(pixels.offset + offset, min(piece_bytes, pixels.length - offset))
-        yield piece if header.root.little_endian else swapped(piece, word_bytes)
+        yield piece if header.root.little_endian else swapped(piece, size)
     yield b"\0" * (pixels.length % 2)
 
 
