@@ -7,15 +7,15 @@ from fastapi import APIRouter, Request, Response
 
 from pacs.archive.non_patient import (
     find_non_patient,
-    non_patient_bulkdata,
+    open_non_patient_bulkdata,
     require_category,
     require_instance,
     search_non_patient,
 )
 from pacs.bootstrap import services
 from pacs.dicomweb.non_patient import parse_non_patient_query
-from pacs.entry.answers import carried
 from pacs.entry.body import received_body
+from pacs.entry.bulkdata import value_answer
 from pacs.entry.http import READ, CurrentScope
 from pacs.entry.non_patient import non_patient_answer
 from pacs.entry.pages import page_answer
@@ -58,5 +58,7 @@ async def retrieve_instance(request: Request, scope: CurrentScope, category: str
 @router.api_route(INSTANCE + "/bulkdata/{path:path}", methods=[*READ])
 async def retrieve_bulk(request: Request, scope: CurrentScope, category: str, instance: str, path: str) -> Response:
     """The value behind a BulkDataURI of an instance of no patient."""
-    value = non_patient_bulkdata(services(), find_non_patient(services(), scope, category, instance), path)
-    return carried(services(), request, value, "application/octet-stream")
+    found = find_non_patient(services(), scope, category, instance)
+    value = open_non_patient_bulkdata(services(), found, path)
+    location = f"/dicomweb{found.url}/bulkdata/{path}"
+    return value_answer(services(), request, value, location, found.received_at)

@@ -112,13 +112,32 @@ def test_long_values_are_behind_their_uris(protocols: Any) -> None:
     address = metadata["00282000"]["BulkDataURI"]
     value = protocols.get(address.removeprefix("/dicomweb"))
     assert (value.status_code, value.content) == (200, bytes(range(256)) * 300)
-    assert protocols.get(f"/color-palettes/{PROTOCOL_UID}/bulkdata/00290010").status_code == 404
+    part = protocols.get(address.removeprefix("/dicomweb"), Range="bytes=250-259")
+    assert (part.status_code, part.content) == (206, (bytes(range(256)) * 2)[250:260])
+    several = protocols.get(
+        address.removeprefix("/dicomweb"), Accept='multipart/related; type="application/octet-stream"'
+    )
+    assert f"Content-Location: {address}\r\n".encode() in several.content
+    for unknown in ("00290010", "nonsense"):
+        assert protocols.get(f"/color-palettes/{PROTOCOL_UID}/bulkdata/{unknown}").status_code == 404
 
 
 def test_a_token_for_studies_sees_nothing_that_has_none(protocols: Any) -> None:
     narrowed = Scope(protocols.made.organization_id, "launch", studies=("1.2.3",))
     assert uids(protocols.get("/hanging-protocols", scope=narrowed)) == []
     assert protocols.get(PROTOCOL, scope=narrowed).status_code == 404
+
+
+def test_nobody_replaces_what_another_branch_has(protocols: Any) -> None:
+    elsewhere = Scope(protocols.made.organization_id, "technician", branches=("00000000-0000-4000-8000-000000000001",))
+    newer = hanging_protocol(HangingProtocolLevel="USER_GROUP")
+    refused = stow(protocols, "/hanging-protocols", newer, scope=elsewhere)
+    assert refused.status_code == 409
+    assert refused.json()["00081198"]["Value"][0]["00081197"]["Value"] == [0x0124]
+    assert protocols.get(PROTOCOL, Accept="application/dicom").content == hanging_protocol()
+    own = Scope(protocols.made.organization_id, "technician", branches=(protocols.made.branch_id,))
+    assert stow(protocols, "/hanging-protocols", newer, scope=own).status_code == 200
+    assert stow(protocols, "/hanging-protocols", hanging_protocol("1.2.77"), scope=elsewhere).status_code == 200
 
 
 def test_no_older_bytes_are_read_by_what_the_index_knows_of_newer_ones(protocols: Any) -> None:

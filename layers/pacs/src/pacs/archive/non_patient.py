@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from pacs.archive.frames import INFLATED_LIMIT
+from pacs.archive.bulkdata import Bulkdata, value_at
 from pacs.archive.pages import Page
 from pacs.archive.search import (
     AVAILABLE_TRANSFER_SYNTAX,
@@ -23,8 +23,8 @@ from pacs.archive.search import (
 )
 from pacs.archive.source import StoreSource
 from pacs.dicom.attributes import Attribute
-from pacs.dicom.header import Header, inflate, read_header
-from pacs.dicom.json import little_endian, to_dicom_json
+from pacs.dicom.header import Header, read_header
+from pacs.dicom.json import to_dicom_json
 from pacs.dicom.non_patient import CATEGORIES
 from pacs.dicom.uids import is_uid
 from pacs.dicomweb.query import Query
@@ -141,15 +141,9 @@ def non_patient_metadata(services: Services, instance: NonPatientInstance) -> Js
     return to_dicom_json(header, bulkdata_uri=lambda path: base + path)
 
 
-def non_patient_bulkdata(services: Services, instance: NonPatientInstance, path: str) -> bytes:
-    """The value that a BulkDataURI names. Raises NotFound. Source: PS3.18 §8.7.3.3"""
-    source, header = read_non_patient(services, instance)
-    found = header.locate(path)
+def open_non_patient_bulkdata(services: Services, instance: NonPatientInstance, path: str) -> Bulkdata:
+    """The value that a BulkDataURI names. Raises NotFound."""
+    found = value_at(services, *read_non_patient(services, instance), path)
     if found is None:
-        raise NotFound("the instance has no such bulk data", field="path")
-    if header.deflated:
-        inflated = inflate(services.originals.get(instance.object_key)[1], INFLATED_LIMIT)
-        value = inflated[found.offset : found.offset + found.length]
-    else:
-        value = source.read(found.offset, found.length)
-    return little_endian(value, found.vr, header)
+        raise NotFound("what belongs to no patient has no frames", field="path")
+    return found

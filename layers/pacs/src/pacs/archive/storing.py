@@ -24,6 +24,11 @@ BRANCH = text(
     "select cast(branch_id as text) as branch_id from studies"
     " where organization_id = cast(:organization_id as uuid) and study_instance_uid = :study"
 )
+NON_PATIENT_BRANCH = text(
+    "select cast(branch_id as text) as branch_id from non_patient_instances"
+    " where organization_id = cast(:organization_id as uuid)"
+    " and sop_class_uid = :sop_class and sop_instance_uid = :instance"
+)
 MEDIA_STORAGE_SOP_CLASS_UID, MEDIA_STORAGE_SOP_INSTANCE_UID = 0x00020002, 0x00020003
 
 
@@ -65,7 +70,7 @@ def store_instance(
         header = read_header(source)
         uids = uids_of(header)
         check_study(scope, study, uids[1])
-        check_branch(services, scope, uids[1])
+        check_branch(services, scope, uids)
         check_category(header, category, instance)
         body = without_foreign_preamble(body)
         key = original_key(scope.organization_id, *uids)
@@ -113,14 +118,21 @@ def check_category(header: Header, category: str | None, instance: str | None) -
         raise SopClassMismatch("the instance is another than the one of the URL", field="SOPInstanceUID")
 
 
-def check_branch(services: Services, scope: Scope, study: str) -> None:
-    """Raises Forbidden for a study of a branch that the scope does not see: nobody adds to what is hidden from them."""
+def check_branch(services: Services, scope: Scope, uids: tuple[str, str, str, str]) -> None:
+    """Raises Forbidden for a study, or an instance of no patient, of a branch that the scope does not see: nobody adds
+    to, or replaces, what is hidden from them.
+    """
     if scope.branches is None:
         return
-    values = {"organization_id": scope.organization_id, "study": study}
-    rows = services.database.fetch(BRANCH, values)
+    sop_class, study, _, instance = uids
+    owned = {"organization_id": scope.organization_id}
+    if is_non_patient(sop_class):
+        rows = services.database.fetch(NON_PATIENT_BRANCH, owned | {"sop_class": sop_class, "instance": instance})
+        field = "SOPInstanceUID"
+    else:
+        rows, field = services.database.fetch(BRANCH, owned | {"study": study}), "StudyInstanceUID"
     if rows and rows[0]["branch_id"] not in scope.branches:
-        raise Forbidden("this token may not store into this study", field="StudyInstanceUID")
+        raise Forbidden("this token may not store into what another branch has", field=field)
 
 
 def without_foreign_preamble(body: bytes | Path) -> bytes | Path:

@@ -132,8 +132,17 @@ def frames_answer(services: Services, scope: Scope, request: Request, level: Lev
     content_type = f"{offer.media_type}; transfer-syntax={offer.transfer_syntax}"
     if not offer.multipart:
         return carried(services, request, next(frames).body, content_type, modified=instance.updated_at)
-    parts: Iterator[Part[Piece]] = (Part(each.body, content_type) for each in frames)
+    places = (f"{address(instance)}/frames/{number}" for number in numbers)
+    parts: Iterator[Part[Piece]] = (
+        Part(each.body, content_type, place) for each, place in zip(frames, places, strict=True)
+    )
     return multipart(services, request, parts, offer.media_type, version([instance], content_type, numbers))
+
+
+def address(instance: Instance) -> str:
+    """The path of an instance, as BulkDataURIs and Content-Location begin."""
+    path = instance.path
+    return f"/dicomweb/studies/{path.study}/series/{path.series}/instances/{path.instance}"
 
 
 def frame_offers(syntax: str, *, single: bool) -> list[Offer]:
