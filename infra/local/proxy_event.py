@@ -19,6 +19,10 @@ STAGE = "local"
 API = "local"
 # API Gateway takes no larger body. One machine does, and hands it over as a file (see pacs.entry.body).
 BODY_IN_MEMORY_BYTES_MAX = 10 << 20
+# What is larger is handed over as it is to those who take it: base64 would take longer than the parts of a STOW request
+# take to be found.
+BODY_IN_BASE64_BYTES_MAX = 256 << 10
+BODY = ("body", "isBase64Encoded", "bodyBytes", "bodyFile")
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -61,7 +65,7 @@ def proxy_event(request: Request, match: Match) -> dict[str, Any]:
     headers["x-forwarded-for"] = [", ".join(forwarded)]
     headers["x-forwarded-proto"] = [request.scheme]
     query = several(parse_qsl(request.query, keep_blank_values=True))
-    held = request.body if isinstance(request.body, bytes) else b""
+    held, beside = carried(request.body, streamed=match.route.streamed)
     return {
         "resource": match.route.path,
         "path": request.path,
@@ -75,8 +79,17 @@ def proxy_event(request: Request, match: Match) -> dict[str, Any]:
         "requestContext": request_context(request, match, headers),
         "body": base64.b64encode(held).decode() if held else None,
         "isBase64Encoded": bool(held),
-        **({"bodyFile": str(request.body)} if isinstance(request.body, Path) else {}),
+        **beside,
     }
+
+
+def carried(body: bytes | Path, *, streamed: bool) -> tuple[bytes, dict[str, Any]]:
+    """What of a body goes into the event as API Gateway would put it, and what is handed over beside that."""
+    if isinstance(body, Path):
+        return b"", {"bodyFile": str(body)}
+    if streamed and len(body) > BODY_IN_BASE64_BYTES_MAX:
+        return b"", {"bodyBytes": body}
+    return body, {}
 
 
 def request_context(request: Request, match: Match, headers: Mapping[str, list[str]]) -> dict[str, Any]:
@@ -105,7 +118,7 @@ def authorizer_event(event: Mapping[str, Any]) -> dict[str, Any]:
     """
     path = str(event["path"]).lstrip("/")
     arn = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{API}/{STAGE}/{event['httpMethod']}/{path}"
-    kept = {name: value for name, value in event.items() if name not in ("body", "bodyFile", "isBase64Encoded")}
+    kept = {name: value for name, value in event.items() if name not in BODY}
     return {"type": "REQUEST", "methodArn": arn, **kept}
 
 

@@ -2,13 +2,14 @@
 
 import base64
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from functions.catalogue import FUNCTIONS
-from infra.local.proxy_event import Request, answer_of, authorizer_event, proxy_event
+from infra.local.proxy_event import BODY_IN_BASE64_BYTES_MAX, Request, answer_of, authorizer_event, proxy_event
 from infra.local.routing import Match, Routes
 from infra.local.workers import sqs_event
 from pacs.local.queue import ReceivedMessage
@@ -75,6 +76,15 @@ def test_a_body_of_any_type_comes_in_base64() -> None:
     for name in ("resource", "body", "isBase64Encoded", "pathParameters", "multiValueQueryStringParameters"):
         assert ours[name] == theirs[name]
     json.dumps(ours)
+
+
+def test_a_large_body_is_handed_over_as_it_is_to_who_takes_files_too() -> None:
+    body = bytes(BODY_IN_BASE64_BYTES_MAX + 1)
+    event = proxy_event(replace(STORE, body=body), match(STORE))
+    assert (event["body"], event["isBase64Encoded"], event["bodyBytes"]) == (None, False, body)
+    assert "bodyBytes" not in authorizer_event(event)
+    elsewhere = replace(STORE, path="/dicomweb/workitems", body=body)
+    assert base64.b64decode(proxy_event(elsewhere, match(elsewhere))["body"]) == body
 
 
 def test_a_body_larger_than_api_gateway_takes_is_handed_over_as_a_file(tmp_path: Path) -> None:

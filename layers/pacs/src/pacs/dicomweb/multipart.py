@@ -113,21 +113,23 @@ def read_parts(
 
 def spooled(pieces: Iterator[bytes], folder: Path, memory_bytes: int) -> bytes | Path:
     """The pieces put together in memory, or in a new file of the folder when they are too many."""
-    held = bytearray()
+    held: list[bytes] = []
+    held_bytes = 0
     file: IO[bytes] | None = None
     with ExitStack() as stack:
         try:
             for piece in pieces:
-                held += piece
-                if len(held) <= memory_bytes:
+                held.append(piece)
+                held_bytes += len(piece)
+                if held_bytes <= memory_bytes:
                     continue
                 if file is None:
                     file = stack.enter_context(tempfile.NamedTemporaryFile(dir=folder, suffix=".part", delete=False))
-                file.write(held)
-                held.clear()
+                file.writelines(held)
+                held, held_bytes = [], 0
             if file is None:
-                return bytes(held)
-            file.write(held)
+                return b"".join(held)  # one piece is not copied
+            file.writelines(held)
             return Path(file.name)
         except OSError as error:
             raise StoreUnavailable("there is no room for the parts of the request") from error
@@ -155,8 +157,8 @@ class Reader:
             delimiter = self._line_end + self._token
             found = self._buffer.find(delimiter, start)
             if found < 0:
-                keep = max(len(self._buffer) - len(delimiter) + 1, 0)
-                yield self._take(keep)
+                if (rest := len(self._buffer) - len(delimiter) + 1) > 0:
+                    yield self._take(rest)
                 start = 0
                 self._more()
                 continue
@@ -165,7 +167,8 @@ class Reader:
                 start = found + 1  # the boundary is the beginning of another word
                 continue
             # The end counts in the buffer as it is now; what is taken first shortens it.
-            yield self._take(found)
+            if found:
+                yield self._take(found)
             self._take(end - found)
             return
 

@@ -1,7 +1,8 @@
 """The body of a request, in memory or in a file. Asked by those who take bodies that need not fit into memory.
 
-Who calls a function may hand a large body over as a file: the event names it as `bodyFile`, and the caller removes
-what is left of it when the function has answered. API Gateway takes no such bodies, and never does.
+Who calls a function may hand a large body over beside the event's own, without making text of it: as `bodyBytes`, or
+as a file that the event names as `bodyFile`, of which the caller removes what is left when the function has answered.
+API Gateway does neither.
 """
 
 from collections.abc import Iterator
@@ -12,12 +13,16 @@ from fastapi import Request
 
 PIECE_BYTES = 1 << 20
 BODY_FILE = "bodyFile"
+BODY_BYTES = "bodyBytes"
 
 
 async def received_body(request: Request) -> bytes | Path:
     """The whole body; a file may be consumed."""
-    file = (request.scope.get("aws.event") or {}).get(BODY_FILE)
-    return Path(file) if file else await request.body()
+    event = request.scope.get("aws.event") or {}
+    if BODY_FILE in event:
+        return Path(event[BODY_FILE])
+    handed_over: bytes = event.get(BODY_BYTES, b"")
+    return handed_over or await request.body()
 
 
 def body_pieces(body: bytes | Path) -> Iterator[bytes]:

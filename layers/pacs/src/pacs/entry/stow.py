@@ -40,7 +40,7 @@ ANSWERS = (Offer(DICOM_JSON), Offer(DICOM_XML))
 # SOP class, study, series and instance.
 IDENTITY = ("00080016", "0020000D", "0020000E", "00080018")
 
-WRITERS = 4  # instances of a request on their way to the store; waiting, not computing
+WRITERS = 10  # instances of a request on their way to the store; waiting, not computing
 
 Store = Callable[[bytes | Path], StoredInstance]
 
