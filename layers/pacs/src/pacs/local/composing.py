@@ -18,7 +18,7 @@ from pacs.local.files import Attributes, opened, read_at
 from pacs.local.staging import write_all
 from pacs.objects import Piece, Span
 
-Stretch = tuple[Path, int, int]  # a file, offset and length in it
+Stretch = tuple[str, int, int]  # a file, offset and length in it
 
 BLOCK_BYTES = 1 << 20
 OWN = ""  # the name that the object's own file has among the links
@@ -71,15 +71,16 @@ class Composition:
     def _link(self, span: Span) -> str | None:
         """The name of a new link. It is the link that is looked at, and not what has the key a moment later."""
         name = str(next(self._numbers))
+        link = f"{self._links}/{name}"  # of text, for there are hundreds of them
         try:
-            os.link(self._originals / span.key, self._links / name)
+            os.link(f"{self._originals}/{span.key}", link)
         except FileNotFoundError as error:
             raise ObjectNotFound("no such object") from error
         except OSError as error:
             if error.errno not in NO_LINK:
                 raise
             return None
-        with opened(self._links / name) as fd:
+        with opened(link) as fd:
             span.require(Attributes.of(fd).metadata)
         return name
 
@@ -89,13 +90,13 @@ class Composition:
         self._held, self._held_bytes = [], 0
 
 
-def stretches_of(fd: int, path: Path, links: Path) -> list[Stretch]:
+def stretches_of(fd: int, path: str, links: Path) -> list[Stretch]:
     """Of what an object's open file consists, in order; one that is not composed of itself."""
     composed, file_bytes = Attributes.of(fd).composed, os.fstat(fd).st_size
     if composed is None:
         return [(path, 0, file_bytes)]
     listed = orjson.loads(read_at(fd, composed[1], file_bytes))
-    return [(links / name if name else path, offset, length) for name, offset, length in listed]
+    return [(f"{links}/{name}" if name else path, offset, length) for name, offset, length in listed]
 
 
 def cut(stretches: Iterable[Stretch], offset: int, length: int) -> Iterator[Stretch]:

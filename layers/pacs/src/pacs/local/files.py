@@ -65,7 +65,7 @@ def colliding() -> Iterator[None]:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[int]:
+def opened(path: Path | str) -> Iterator[int]:
     """An object's file, open for reading. Raises IsADirectoryError, which `os.open` does not."""
     fd = os.open(path, os.O_RDONLY)
     try:

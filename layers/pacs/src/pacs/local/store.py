@@ -224,10 +224,11 @@ class DirectoryStore:
         if not hmac.compare_digest(genuine.encode(), signature.encode(errors="replace")) or time.time() >= expires:
             raise Forbidden("the link has expired or is not genuine")
 
-    def stretches(self, key: str, offset: int, length: int) -> list[Stretch]:
+    def stretches(self, key: str, offset: int, length: int) -> list[tuple[Path, int, int]]:
         """In which files a range of an object lies, to send it from there. Raises ObjectNotFound."""
         with unavailable(), self._found(key) as fd:
-            return list(cut(self._stretches(key, fd), offset, length))
+            found = cut(self._stretches(key, fd), offset, length)
+            return [(Path(path), start, size) for path, start, size in found]
 
     def _put(self, key: str, body: bytes | Path, attributes: Attributes, *, durable: bool) -> None:
         check_key(key)
@@ -255,7 +256,7 @@ class DirectoryStore:
         return read_through(self._stretches(key, fd), offset, length)
 
     def _stretches(self, key: str, fd: int) -> list[Stretch]:
-        return stretches_of(fd, self._objects / key, self._links / key)
+        return stretches_of(fd, str(self._objects / key), self._links / key)
 
     def _missing(self) -> PacsError:
         """What it means that a key is not found: a store whose disk is away must not pass for an empty one."""
