@@ -80,6 +80,21 @@ def test_an_older_key_verifies_until_it_is_gone(tokens: Tokens, keys: Keys) -> N
         tokens.verify(token, "launch")
 
 
+def test_what_was_verified_before_is_judged_again(tokens: Tokens, keys: Keys, clock: FixedClock) -> None:
+    token = tokens.sign(SCOPE, "launch", ttl_s=60)
+    for _ in range(2):
+        assert tokens.verify(token, "launch") == SCOPE
+    with pytest.raises(Unauthenticated, match="another door"):
+        tokens.verify(token, "session")
+    kept, keys.keys["launch"] = keys.keys["launch"], [SigningKey("l1", b"x" * 32)]
+    with pytest.raises(Unauthenticated, match="does not verify"):
+        tokens.verify(token, "launch")
+    keys.keys["launch"] = kept
+    clock.at += timedelta(seconds=60)
+    with pytest.raises(TokenExpired):
+        tokens.verify(token, "launch")
+
+
 @pytest.mark.parametrize("part", [0, 1, 2])
 def test_a_changed_token_does_not_verify(tokens: Tokens, part: int) -> None:
     parts = tokens.sign(SCOPE, "launch", ttl_s=60).split(".")
