@@ -16,6 +16,7 @@ from typing import IO
 
 from pacs.archive.source import FileSource
 from pacs.dicom.header import parse_header
+from pacs.dicom.preamble import HEAD_BYTES
 from pacs.errors import BadRequest, InvalidInstance
 
 DICOMDIR = "DICOMDIR"
@@ -109,9 +110,11 @@ def on_disk(path: Path) -> Candidate:
 
 
 def starts_as_zip(path: Path) -> bool:
+    """Whether a file is a zip; an instance whose preamble begins as one is an instance."""
     try:
         with path.open("rb") as file:
-            return file.read(4) in ZIP_MAGIC
+            head = file.read(HEAD_BYTES)
+            return head[:4] in ZIP_MAGIC and not head.endswith(b"DICM")
     except OSError:
         return False
 

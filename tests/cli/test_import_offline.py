@@ -22,6 +22,7 @@ from pacs.people.scope import Scope
 from pacs.settings import Settings
 from tests.archive.of_no_patient import HANGING_PROTOCOL, hanging_protocol
 from tests.cli.conftest import BRANCH, BUNDLED, ORGANIZATION, Command, write_study
+from tests.robustness.odd_files import POLYGLOTS
 
 Run = Callable[..., Any]
 ODD_NAME = "[red]kırmızı[bold] \x1b[31m\n.txt"
@@ -203,6 +204,22 @@ def test_a_file_without_preamble_is_given_one(services: Services, tmp_path: Path
     stored = services.originals.get(originals(services)[0])[1]
     assert stored[:132] == bytes(128) + b"DICM" and stored[132:] == bundled("CT_small.dcm")[132:]
     assert dcmread(io.BytesIO(stored)).file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
+
+
+@pytest.mark.parametrize("large", [False, True], ids=["small", "large"])
+def test_what_is_a_program_too_is_none_once_imported(
+    services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: bool
+) -> None:
+    if large:
+        monkeypatch.setattr(importing, "IN_MEMORY_BYTES", 1)
+    for number, (name, preamble) in enumerate(POLYGLOTS.items()):
+        path = tmp_path / f"{number}.dcm"
+        original = hanging_protocol(f"1.2.{number}")
+        path.write_bytes(preamble + original[128:])
+        assert import_paths(services, path)[path.name].outcome == "created", name
+        assert path.read_bytes().startswith(preamble)  # the user's own file stays as it is
+        stored = next(key for key in originals(services) if key.endswith(f"/1.2.{number}.dcm"))
+        assert services.originals.get(stored)[1] == original, name
 
 
 def test_a_dicomdir_brings_the_files_it_names(in_process: Run) -> None:

@@ -15,6 +15,7 @@ from pacs.archive.storing import store_instance
 from pacs.dicomweb.multipart import Part, related
 from pacs.dicomweb.native_reading import read_native
 from pacs.people.scope import Scope
+from tests.robustness.odd_files import POLYGLOTS
 
 Sample = Callable[[str], bytes]
 JSON = "application/dicom+json"
@@ -116,7 +117,12 @@ def test_the_answer_is_xml_for_those_who_ask(clinic: Any, sample: Sample) -> Non
 
 @pytest.mark.parametrize(
     ("preamble", "kept"),
-    [(bytes(128), True), (b"II*\0" + b"\1" * 124, True), (b"MM\0*" + b"\1" * 124, True), (b"MZ" + b"\1" * 126, False)],
+    [
+        (bytes(128), True),
+        (b"II*\0" + b"\1" * 124, True),
+        (b"MM\0*" + b"\1" * 124, True),
+        *((each, False) for each in POLYGLOTS.values()),
+    ],
 )
 def test_a_preamble_that_is_not_known_to_be_harmless_is_zeroed(
     clinic: Any, sample: Sample, preamble: bytes, kept: bool

@@ -16,6 +16,22 @@ UNDEFINED = 0xFFFFFFFF
 LONG = ("OB", "OD", "OF", "OL", "OV", "OW", "SQ", "UC", "UN", "UR", "UT")
 ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 
+# Preambles that make the file something else, too.
+POLYGLOTS = {
+    name: begun.ljust(128, b"\1")
+    for name, begun in {
+        "Windows program": b"MZ",
+        "Linux program": b"\x7fELF\2\1\1",
+        "macOS program": b"\xcf\xfa\xed\xfe",
+        "macOS program of two kinds": b"\xca\xfe\xba\xbe",
+        "script": b"#!/bin/sh\nid\nexit\n",
+        "page": b"<html><script src=//evil.example></script><!--",
+        "archive": b"PK\3\4",
+        "document": b"%PDF-1.7\n1 0 obj<<>>",
+        "TIFF in name alone": b"II+",
+    }.items()
+}
+
 Elements = dict[int, bytes]
 
 
@@ -256,7 +272,8 @@ def part10s() -> Iterator[tuple[str, bytes]]:
     yield "no head", content
     yield "preamble alone", head[:132]
     yield "meta alone", head
-    yield "a program in the preamble", b"MZ" + bytes(126) + head[128:] + content
+    for name, preamble in POLYGLOTS.items():
+        yield f"a preamble that makes it a {name}", preamble + head[128:] + content
     yield "meta without a length", head[:132] + head[144:] + content
     yield "meta with a wrong length", head[:140] + b"\xff\xff\xff\x7f" + head[144:] + content
     yield "meta of another instance", encode_part10_head(CT, "1.2.3", EXPLICIT) + content

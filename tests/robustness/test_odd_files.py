@@ -34,7 +34,8 @@ MUST_BE_STORED = (
     "60 levels",
     "no preamble",
     "no head",
-    "a program in the preamble",
+    "a preamble that makes it a Linux program",
+    "a preamble that makes it a page",
 )
 MUST_BE_REFUSED = (
     "no instance UID",
