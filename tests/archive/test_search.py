@@ -169,6 +169,38 @@ def test_keys_of_a_sequence_match_in_one_item_of_it(
     assert len(page(archive, level, *keys).items) == matches
 
 
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize(
+    ("step", "procedure", "found"),
+    [
+        ('""', None, "ac"),
+        (None, '""', "bc"),
+        ('""', "R2", "a"),
+        ('""', "R1", ""),
+        ("SPS3", '""', "b"),
+        ("SPS1", '""', ""),
+        ('""', '""', "c"),
+    ],
+)
+def test_what_is_empty_in_one_item_is_found(
+    archive: Any, sample: Sample, level: Level, step: str | None, procedure: str | None, found: str
+) -> None:
+    """Without any item everything in them is empty. Source: PS3.4 §C.2.2.2.6 and §C.2.2.2.7"""
+    held = {
+        "a": [requested("SPS1", "R1"), requested("", "R2")],
+        "b": [requested("SPS1", "R1"), requested("SPS3", "")],
+        "c": [],
+        "d": [requested("SPS1", "R1")],
+    }
+    for letter, requests in held.items():
+        archive.store(made(sample("CT_small.dcm"), StudyDescription=letter, RequestAttributesSequence=requests))
+    archive.index()
+    given = (("00400275.00400009", step), ("00400275.00401001", procedure))
+    keys = [(name, value) for name, value in given if value is not None]
+    more = ("emptyvaluematching", "true"), ("orderby", "StudyDescription"), ("includefield", "StudyDescription")
+    assert "".join(values(page(archive, level, *more, *keys), "00081030")) == found
+
+
 STANDARD: dict[Level, tuple[str, ...]] = {
     "study": (
         "SpecificCharacterSet StudyDate StudyTime AccessionNumber InstanceAvailability ModalitiesInStudy",

@@ -88,10 +88,13 @@ def filter_conditions(query: Query, parameters: dict[str, Any]) -> list[str]:
     """The filters as SQL. Those on levels below are met by one and the same series or instance below."""
     here: list[tuple[Level, str]] = []
     below: list[tuple[Level, str]] = []
+    groups = of_one_sequence(query)
+    by_item = {number for filters in groups for number, each in filters if each.kind == "empty"}
     for number, each in enumerate(query.filters):
         target = here if each.attribute.level in LEVELS[query.level] else below
-        target.append((each.attribute.level, condition(each, number, parameters)))
-    for filters in of_one_sequence(query):
+        if number not in by_item:
+            target.append((each.attribute.level, condition(each, number, parameters)))
+    for filters in groups:
         target = here if filters[0][1].attribute.level in LEVELS[query.level] else below
         target.append((filters[0][1].attribute.level, item_condition(filters, parameters)))
     conditions = [one for _, one in here]
@@ -106,7 +109,7 @@ def of_one_sequence(query: Query) -> list[list[tuple[int, Filter]]]:
     """The filters, with their numbers, on several attributes of one sequence's items."""
     found: dict[str, list[tuple[int, Filter]]] = {}
     for number, each in enumerate(query.filters):
-        if each.attribute.sequence and each.kind != "empty":
+        if each.attribute.sequence:
             found.setdefault(each.attribute.sequence, []).append((number, each))
     return [filters for filters in found.values() if len(filters) > 1]
 
@@ -114,7 +117,8 @@ def of_one_sequence(query: Query) -> list[list[tuple[int, Filter]]]:
 def item_condition(filters: list[tuple[int, Filter]], parameters: dict[str, Any]) -> str:
     """One and the same item meets all of these; beside what each asks for itself, for which there are indexes.
 
-    Source: PS3.4 §C.2.2.2.6
+    Without any item, everything in them is empty. Before the first value and behind the last stands no item.
+    Source: PS3.4 §C.2.2.2.6 and §C.2.2.2.7
     """
     columns, names, wheres = [], [], []
     for number, each in filters:
@@ -124,8 +128,16 @@ def item_condition(filters: list[tuple[int, Filter]], parameters: dict[str, Any]
         columns.append(rf"string_to_array({column(each.attribute)}, '\')")
         names.append(name)
         operator = "like" if each.kind == "wildcard" else "="
-        wheres.append("(" + " or ".join(f"{name} {operator} :{one}" for one in values) + ")")
-    return f"exists (select from unnest({', '.join(columns)}) as item({', '.join(names)}) where {' and '.join(wheres)})"
+        any_of = [f"{name} {operator} :{one}" for one in values] or [f"{name} is null", f"{name} = ''"]
+        wheres.append(f"({' or '.join(any_of)})")
+    last = f"greatest({', '.join(f'cardinality({each})' for each in columns)})"
+    met = (
+        f"exists (select from unnest({', '.join(columns)}) with ordinality as item({', '.join(names)}, place)"
+        f" where place > 1 and place < {last} and {' and '.join(wheres)})"
+    )
+    if any(each.kind != "empty" for _, each in filters):
+        return met
+    return f"({' and '.join(f'{column(each.attribute)} is null' for _, each in filters)} or {met})"
 
 
 def order_of(query: Query) -> str:
@@ -218,8 +230,9 @@ def moments_condition(date: str, time: str, each: Filter, number: int, parameter
 
 def several_condition(at: str, each: Filter, names: list[str], parameters: dict[str, Any]) -> str:
     """The column holds every value between backslashes, and any one of them may match."""
-    if each.kind == "empty":
-        return f"({at} is null or {at} = '')"
+    if each.kind == "empty":  # of a sequence, one item is enough; two backslashes have nothing between them
+        gap = rf" or strpos({at}, '\\') > 0" if each.attribute.sequence else ""
+        return f"({at} is null or {at} = ''{gap})"
     if each.attribute.sequence and each.kind != "wildcard":  # these have an index of single values
         parameters.update(zip(names, each.values, strict=True))
         return rf"string_to_array({at}, '\') && cast(array[{', '.join(':' + name for name in names)}] as text[])"
