@@ -79,6 +79,7 @@ SERIES = STUDY + "/series/{series}"
 INSTANCE = SERIES + "/instances/{instance}"
 NON_PATIENT = "/dicomweb/{category}"  # hanging-protocols, color-palettes, …
 WORKITEM = "/dicomweb/workitems/{workitem}"
+REPORT = "/api/reports/{report}"
 
 READ_ARCHIVE = (
     Grant("database", ("use",)),
@@ -204,6 +205,37 @@ FUNCTIONS = described(
             Grant("secret:signing", ("read",)),
             Grant("database", ("use",)),
         ),
+    ),
+    Function(
+        "reports",
+        "Reports: drafts, signatures, addenda, history, documents; their templates and letterheads.",
+        routes=(
+            Route("GET", "/api/studies/{code}/reports", "reports.read"),
+            Route("POST", "/api/studies/{code}/reports", "reports.write"),
+            Route("GET", REPORT, "reports.read"),
+            Route("PUT", REPORT, "reports.write"),
+            Route("POST", REPORT + "/preliminary", "reports.write"),
+            Route("POST", REPORT + "/sign", "reports.sign"),
+            Route("POST", REPORT + "/addendum", "reports.sign"),
+            Route("POST", REPORT + "/documents", "reports.sign"),
+            Route("POST", REPORT + "/send", "reports.send"),
+            Route("GET", REPORT + "/history", "reports.read"),
+            Route("GET", REPORT + "/pdf", "reports.read"),
+            Route("GET", "/api/report-templates", "templates.read"),
+            Route("POST", "/api/report-templates", "templates.change"),
+            Route("GET", "/api/report-templates/{template}", "templates.read"),
+            Route("PUT", "/api/report-templates/{template}", "templates.change"),
+            Route("DELETE", "/api/report-templates/{template}", "templates.change"),
+            Route("GET", "/api/letterheads/{branch}", "reports.read"),
+            Route("PUT", "/api/letterheads/{branch}", "letterheads.change"),
+        ),
+        grants=(
+            Grant("database", ("use",)),
+            Grant("store:originals", ("read", "write")),
+            Grant("mail", ("send",)),
+        ),
+        layers=("pacs", "codecs", "documents"),
+        memory_mib=1024,
     ),
     Function(
         "portal",

@@ -30,6 +30,7 @@ IMPORT_MODULES = {
     "launch": 720,
     "migrate": 500,
     "portal": 620,
+    "reports": 675,
     "studies": 660,
     "workitems": 630,
 }
@@ -45,6 +46,7 @@ IMPORT_RATIOS = {
     "launch": 3.4,
     "migrate": 2.5,
     "portal": 3.2,
+    "reports": 3.4,
     "studies": 3.4,
     "workitems": 3.2,
 }
@@ -57,6 +59,7 @@ NEVER = {
     "indexer": {"fastapi", "mangum"},
     "launch": {"pydicom", "numpy"},
     "portal": {"pydicom", "numpy"},
+    "reports": {"pydicom", "numpy", "fpdf"},
     "studies": {"pydicom", "numpy"},
 }
 # boto3 is for the cloud, and imported when it is used first; pynetdicom is for the door. (numpy and the codecs are

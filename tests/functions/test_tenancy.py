@@ -9,6 +9,8 @@ from sqlalchemy import text
 
 from functions.catalogue import FUNCTIONS, Route
 from pacs.people.scope import Scope
+from pacs.reporting.drafts import create_draft
+from pacs.reporting.templates import create_template
 from pacs.worklist.subscriptions import subscribe
 from pacs.worklist.workitems import create_workitem
 from tests.archive.of_no_patient import hanging_protocol
@@ -26,8 +28,28 @@ STORES = (
     "/dicomweb/{category}",
     "/dicomweb/{category}/{instance}",
 )
-LISTS = ("/dicomweb/studies", "/dicomweb/series", "/dicomweb/instances", "/dicomweb/workitems", "/dicomweb/{category}")
+LISTS = (
+    "/dicomweb/studies",
+    "/dicomweb/series",
+    "/dicomweb/instances",
+    "/dicomweb/workitems",
+    "/dicomweb/{category}",
+    "/api/report-templates",
+)
 SUBSCRIBER = "READER"
+# What only readers do; templates are of a whole organization.
+OF_READERS = ("/api/reports/", "/api/studies/{code}/reports", "/api/report-templates")
+TEMPLATES = "/api/report-templates"
+BODIES: dict[str, Any] = {
+    "POST /api/studies/{code}/reports": {},
+    "PUT /api/reports/{report}": {"version": 1, "sections": {"findings": "a"}},
+    "POST /api/reports/{report}/preliminary": {"version": 1},
+    "POST /api/reports/{report}/sign": {"version": 1},
+    "POST /api/reports/{report}/addendum": {"version": 1, "sections": {"findings": "a"}},
+    "POST " + TEMPLATES: {"name": "a"},
+    "PUT " + TEMPLATES + "/{template}": {"name": "b"},
+    "PUT /api/letterheads/{branch}": {"lines": "a"},
+}
 
 
 def name(route: Route) -> str:
@@ -48,6 +70,10 @@ def address(route: Route, clinic: Any, stored: Any) -> str:
         "workitem": stored.sop_instance_uid,  # for want of a better one: it is scheduled under this UID
         "ae": SUBSCRIBER,
         "session": OTHER.organization_id,
+        "code": first(clinic, "studies", "code"),
+        "report": first(clinic, "reports", "id"),
+        "template": first(clinic, "report_templates", "id"),
+        "branch": "MERKEZ",
     }
     path = route.path
     for key, value in values.items():
@@ -60,8 +86,30 @@ def address(route: Route, clinic: Any, stored: Any) -> str:
     return path
 
 
+def first(clinic: Any, table: str, column: str) -> str:
+    """The name of what a test has made, or of nothing."""
+    rows = clinic.services.database.fetch(text(f"select cast({column} as text) as name from {table} limit 1"))
+    return str(rows[0]["name"]) if rows else OTHER.organization_id
+
+
+def code_of(clinic: Any, study: str) -> str:
+    """The code of a study; one that nothing has where there is no such study."""
+    rows = clinic.services.database.fetch(
+        text("select code from studies where study_instance_uid = :study"), {"study": study}
+    )
+    return str(rows[0]["code"]) if rows else "22222222"
+
+
+def body_of_work(clinic: Any, route: Route, stored: Any) -> Any:
+    if route.path == "/studies/assign":
+        return {"codes": [code_of(clinic, stored.study)]}
+    return {"urgent": True} if route.path.endswith("/urgent") else {}
+
+
 def ask(clinic: Any, route: Route, stored: Any, headers: dict[str, str]) -> Any:
     body: Any = {"studies": [stored.study]} if route.path == "/api/launch" else None
+    if name(route) in BODIES:
+        body = BODIES[name(route)]
     if "{workitem}" in route.path and route.method != "GET":
         body = state("IN PROGRESS") if route.path.endswith("/state") else {}
     return clinic.client.request(
@@ -70,10 +118,13 @@ def ask(clinic: Any, route: Route, stored: Any, headers: dict[str, str]) -> Any:
 
 
 def surround(clinic: Any, stored: Any) -> None:
-    """A hanging protocol and a workitem under the UID of an instance, with somebody who is told of it."""
+    """A hanging protocol and a workitem under the UID of an instance, with somebody who is told of it; a report of its
+    study, and a template."""
     clinic.add(hanging_protocol(stored.sop_instance_uid))
     create_workitem(clinic.services, clinic.scope, scheduled(stored.study), stored.sop_instance_uid)
     subscribe(clinic.services.database, clinic.scope, stored.sop_instance_uid, SUBSCRIBER, deletion_lock=False)
+    create_draft(clinic.services, clinic.scope, first(clinic, "studies", "code"), machine="model")
+    create_template(clinic.services.database, clinic.scope, "Toraks", {})
 
 
 def strangers(clinic: Any) -> list[Scope]:
@@ -88,7 +139,8 @@ def test_strangers_find_nothing(clinic: Any, sample: Callable[[str], bytes], rou
     clinic.derive()
     surround(clinic, stored)
     for stranger in strangers(clinic):
-        finds_nothing(clinic, route, stored, stranger)
+        reader = replace(stranger, role="radiologist")
+        finds_nothing(clinic, route, stored, reader if route.path.startswith(OF_READERS) else stranger)
 
 
 def finds_nothing(clinic: Any, route: Route, stored: Any, stranger: Scope) -> None:
@@ -97,6 +149,10 @@ def finds_nothing(clinic: Any, route: Route, stored: Any, stranger: Scope) -> No
         told = ask(clinic, replace(route, method="GET"), stored, clinic.bearer(stranger))
         assert (answer.status_code, answer.content) == (told.status_code, b"")
         assert answer.headers.get("content-length") == told.headers.get("content-length")
+    elif route.path.startswith(TEMPLATES) and stranger.organization_id == clinic.made.organization_id:
+        assert answer.status_code < 300 or answer.status_code in (404, 409)  # they are everybody's of the organization
+    elif name(route) == "POST " + TEMPLATES:
+        assert answer.status_code == 201  # one of their own
     elif route.path == "/auth/me":
         assert answer.json()["organization_id"] == stranger.organization_id
     elif route.path.startswith(OWN):

@@ -25,6 +25,14 @@ EXPECTED = {
     "worklist.read": "admin centre technician radiologist individual launch system",
     "worklist.change": "admin centre technician radiologist individual system",
     "launch.create": "admin centre technician radiologist individual system",
+    "reports.read": "admin centre technician radiologist individual system",
+    "reports.drafts": "admin radiologist individual system",
+    "reports.write": "radiologist individual",
+    "reports.sign": "radiologist individual",
+    "reports.send": "admin radiologist individual",
+    "templates.read": "admin radiologist individual",
+    "templates.change": "admin radiologist individual",
+    "letterheads.change": "admin centre individual",
     "api_keys.manage": "",
 }
 NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)

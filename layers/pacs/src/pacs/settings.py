@@ -48,6 +48,9 @@ class Settings:
     )
     refresh_ttl_s: int = variable(12 * 3600, "A session that is not used for so long has ended.", unit="s")
     mail_sender: str = variable("", "Address that e-mails come from; on AWS one that SES has verified.")
+    sign_again: bool = variable(
+        False, "Whoever signs a report proves once more who it is: by a code of the second factor, or by the password."
+    )
     admin_totp_required: bool = variable(False, "Administrators need a second factor, and set it up first.")
     prepare_frames_max: int = variable(
         64, "Instances with at most this many frames get them made on arrival.", unit="frames"

@@ -11,9 +11,24 @@ from sqlalchemy import text
 from pacs.people.scope import Scope
 from pacs.ports import Statements
 
-Action = Literal["sign-in", "sign-out", "change-account", "change-rights", "launch", "delete", "undelete", "purge"]
+Action = Literal[
+    "sign-in",
+    "sign-out",
+    "change-account",
+    "change-rights",
+    "launch",
+    "delete",
+    "undelete",
+    "purge",
+    "write-report",
+    "sign-report",
+    "read-report",
+    "send-report",
+    "change-template",
+]
 # Event and type: User Authentication (Login, Logout); Security Alert (User Security Attributes, Security Roles, Object
-# Security Attributes Changed); DICOM Study Deleted; Import.
+# Security Attributes Changed); DICOM Study Deleted; Import; Procedure Record; DICOM Instances Accessed; Export;
+# Application Activity.
 EVENTS: dict[Action, tuple[str, str]] = {
     "sign-in": ("110114", "110122"),
     "sign-out": ("110114", "110123"),
@@ -23,6 +38,11 @@ EVENTS: dict[Action, tuple[str, str]] = {
     "delete": ("110105", ""),
     "undelete": ("110107", ""),
     "purge": ("110105", ""),
+    "write-report": ("110111", ""),
+    "sign-report": ("110111", ""),
+    "read-report": ("110103", ""),
+    "send-report": ("110106", ""),
+    "change-template": ("110100", ""),
 }
 # EventOutcomeIndicator of the same section.
 SUCCESS, REFUSED = 0, 4

@@ -19,6 +19,14 @@ Action = Literal[
     "worklist.read",
     "worklist.change",
     "launch.create",
+    "reports.read",
+    "reports.drafts",
+    "reports.write",
+    "reports.sign",
+    "reports.send",
+    "templates.read",
+    "templates.change",
+    "letterheads.change",
     "api_keys.manage",
 ]
 Holder = Role | Literal["manager"]
@@ -36,6 +44,14 @@ ALLOWED: dict[Action, tuple[Holder, ...]] = {
     "worklist.read": (*CLINICAL, "launch", "system"),
     "worklist.change": (*CLINICAL, "system"),
     "launch.create": (*CLINICAL, "system"),
+    "reports.read": (*CLINICAL, "system"),
+    "reports.drafts": ("admin", "radiologist", "individual", "system"),
+    "reports.write": ("radiologist", "individual"),
+    "reports.sign": ("radiologist", "individual"),
+    "reports.send": ("admin", "radiologist", "individual"),
+    "templates.read": ("admin", "radiologist", "individual"),
+    "templates.change": ("admin", "radiologist", "individual"),
+    "letterheads.change": ("admin", "centre", "individual"),
     "api_keys.manage": ("manager",),
 }
 

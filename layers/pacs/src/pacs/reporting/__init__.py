@@ -1,0 +1,1 @@
+"""Reports of studies: templates, drafts, versions, signatures, and the documents that they become."""

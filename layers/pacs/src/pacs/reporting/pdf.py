@@ -1,0 +1,137 @@
+"""A report as PDF, with the centre's letterhead, in Latin, Cyrillic and Arabic letters. Imported when one is made.
+
+Fira Sans and IBM Plex Sans Arabic are embedded, as far as they are used; HarfBuzz joins and orders the letters.
+"""
+
+from html import escape
+from importlib.util import find_spec
+from pathlib import Path
+
+from fpdf import FPDF
+from fpdf.enums import XPos, YPos
+from fpdf.errors import FPDFException
+
+from pacs.reporting.body import RIGHT_TO_LEFT, SECTIONS, plain
+from pacs.reporting.documents import Document, date_text, headings, person_name
+from pacs.reporting.versions import Version
+
+FONT, FALLBACK = "Fira", "Plex"
+LATIN = {"": "Regular", "B": "Bold", "I": "Italic", "BI": "BoldItalic"}
+ARABIC = {"": "Regular", "B": "Bold", "I": "Regular", "BI": "Bold"}
+MARGIN_MM = 18
+Colour = tuple[int, int, int]
+GREY, BLACK, RED = (110, 110, 110), (0, 0, 0), (170, 0, 0)
+
+
+def render_pdf(document: Document) -> bytes:
+    """The PDF of a report; what is not verified says so on every page. The same document makes the same bytes."""
+    page = ReportPdf(document)
+    page.add_page()
+    page.table_of_study()
+    for part in document.parts:
+        page.part(part)
+    return bytes(page.output())
+
+
+def fonts(package: str) -> Path:
+    spec = find_spec(package)
+    assert spec is not None and spec.origin is not None
+    return Path(spec.origin).parent / "files"
+
+
+class ReportPdf(FPDF):
+    """Pages of one report."""
+
+    def __init__(self, document: Document) -> None:
+        super().__init__(format="A4")
+        self.report = document
+        self.terms = headings(document.language)
+        self.right_to_left = document.language in RIGHT_TO_LEFT
+        for style in LATIN:
+            self.add_font(FONT, style, fonts("fontpkg_fira_sans") / f"FiraSans-{LATIN[style]}.ttf")
+            arabic = fonts("fontpkg_ibm_plex_sans_arabic") / f"IBMPlexSansArabic-{ARABIC[style]}.ttf"
+            self.add_font(FALLBACK, style, arabic)
+        self.set_fallback_fonts([FALLBACK])
+        self.set_text_shaping(True)
+        self.set_margin(MARGIN_MM)
+        self.set_auto_page_break(True, margin=24)
+        self.set_creation_date(document.last.at)
+        self.set_title(self.terms["title"])
+        self.set_author(document.last.author)
+        self.set_lang(document.language)
+
+    @property
+    def side(self) -> str:
+        return "R" if self.right_to_left else "L"
+
+    def say(self, words: str, *, size: float = 10, style: str = "", colour: Colour = BLACK, align: str = "") -> None:
+        """A paragraph of plain text over the whole width."""
+        self.set_font(FONT, style, size)
+        self.set_text_color(*colour)
+        self.multi_cell(0, size * 0.5, words, new_x=XPos.LMARGIN, new_y=YPos.NEXT, align=align or self.side)
+        self.set_text_color(*BLACK)
+
+    def header(self) -> None:
+        report = self.report
+        self.say(report.organization, size=14, style="B")
+        lines = [line for line in (report.branch, *report.letterhead.splitlines()) if line]
+        for line in lines:
+            self.say(line, size=9, colour=GREY)
+        if not self.report.is_verified:
+            self.say(self.terms["draft"], size=11, style="B", colour=RED)
+        self.rule()
+
+    def rule(self) -> None:
+        self.ln(1)
+        self.set_draw_color(*GREY)
+        self.line(self.l_margin, self.get_y(), self.w - self.r_margin, self.get_y())
+        self.ln(3)
+
+    def footer(self) -> None:
+        self.set_y(-17)
+        code = f"{self.terms['verification']}: {self.report.last.code}   " if self.report.is_verified else ""
+        self.say(f"{code}{self.report.code}   {self.page_no()}", size=8, colour=GREY, align="C")
+
+    def table_of_study(self) -> None:
+        study, terms = self.report.study, self.terms
+        self.say(terms["title"], size=15, style="B")
+        self.ln(1)
+        for name, value in (
+            ("patient", person_name(study["PatientName"])),
+            ("patient_id", study["PatientID"]),
+            ("birth_date", date_text(study["PatientBirthDate"])),
+            ("study", study["StudyDescription"]),
+            ("study_date", date_text(study["StudyDate"])),
+            ("accession", study["AccessionNumber"]),
+            ("code", self.report.code),
+        ):
+            if value:
+                self.say(f"{terms[name]}: {value}", size=10)
+        self.rule()
+
+    def part(self, part: Version) -> None:
+        """The sections of one version, and who signed it."""
+        if part.kind == "addendum":
+            self.say(self.terms["addendum"], size=13, style="B")
+        for name in SECTIONS:
+            if plain(part.sections.get(name, "")):
+                self.say(self.terms[name], size=11, style="B")
+                self.body(part.sections[name])
+                self.ln(2)
+        if part.signed:
+            at = f"{part.at:%d.%m.%Y %H:%M} UTC"
+            self.say(f"{self.terms['signed']}: {part.author}, {at}", size=10, style="B")
+            self.say(f"{self.terms['verification']}: {part.code}", size=9)
+            self.say(f"SHA-256 {part.digest}", size=7, colour=GREY, align="L")
+            self.ln(3)
+
+    def body(self, html: str) -> None:
+        """Sanitised HTML; should its nesting be more than the writer of PDF takes, its plain text."""
+        self.set_font(FONT, "", 10.5)
+        marked = html.replace("<p>", '<p align="right">') if self.right_to_left else html
+        try:
+            self.write_html(marked if "<p" in marked else f"<p>{marked}</p>")
+        except FPDFException:
+            self.write_html("".join(f"<p>{escape(line)}</p>" for line in plain(html).splitlines()))
+        self.ln(0)
+        self.set_x(self.l_margin)
