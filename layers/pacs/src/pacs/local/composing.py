@@ -80,8 +80,7 @@ class Composition:
             if error.errno not in NO_LINK:
                 raise
             return None
-        with opened(link) as fd:
-            span.require(Attributes.of(fd).metadata)
+        span.require(Attributes.of(link).metadata)
         return name
 
     def _flush(self) -> None:

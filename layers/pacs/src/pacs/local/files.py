@@ -36,14 +36,14 @@ class Attributes:
         return orjson.dumps(vars(self))
 
     @classmethod
-    def of(cls, fd: int) -> "Attributes":
-        """Those of an open file; one that came without (from a backup, say) has a type of no meaning."""
+    def of(cls, file: int | str) -> "Attributes":
+        """Those of an open file, or of a path; one that came without (from a backup, say) has a type of no meaning."""
         try:
-            return cls(**orjson.loads(os.getxattr(fd, ATTRIBUTE)))
+            return cls(**orjson.loads(os.getxattr(file, ATTRIBUTE)))
         except OSError as error:
             if error.errno != errno.ENODATA:
                 raise
-            found = os.fstat(fd)
+            found = os.stat(file)
             return cls(f"{found.st_size:x}-{found.st_mtime_ns:x}", ObjectInfo.content_type, "", {})
 
 
