@@ -43,7 +43,7 @@ class Attributes:
         except OSError as error:
             if error.errno != errno.ENODATA:
                 raise
-            found = os.stat(file)
+            found = os.stat(file)  # noqa: PTH116 - an open file has no Path
             return cls(f"{found.st_size:x}-{found.st_mtime_ns:x}", ObjectInfo.content_type, "", {})
 
 
