@@ -10,7 +10,7 @@ from typing import Literal
 
 Layer = Literal["pacs", "codecs", "documents"]
 # On originals, `delete` keeps the older versions; `purge` removes those.
-Access = Literal["read", "write", "delete", "purge", "send", "use"]
+Access = Literal["read", "write", "delete", "purge", "send", "watch", "use"]
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Route:
     method: str
     path: str
     action: str = ""  # what the authorizer asks of the token, in the words of pacs.people.permissions
-    public: bool = False  # no token asked by the authorizer; the handler checks its own
+    public: bool = False  # no token asked by the authorizer; the handler checks its own, and a page its action
     streamed: bool = False  # on one machine: takes bodies larger than API Gateway does, as files
 
 
@@ -102,6 +102,11 @@ def read_routes(path: str, action: str) -> tuple[Route, ...]:
 
 def retrieve_routes(path: str) -> tuple[Route, ...]:
     return read_routes(path, "archive.retrieve")
+
+
+def pages(method: str, action: str, *paths: str) -> tuple[Route, ...]:
+    """Pages of an action. Public to the gateway, whose refusals are JSON; the handler asks the table itself."""
+    return tuple(Route(method, path, action, public=True) for path in paths)
 
 
 def described(*functions: Function) -> tuple[Function, ...]:
@@ -239,7 +244,7 @@ FUNCTIONS = described(
     ),
     Function(
         "portal",
-        "Sign-in and who am I; the pages for people.",
+        "Sign-in, for programs and for scripts of pages; who am I.",
         routes=(
             Route("POST", "/auth/token", public=True),
             Route("POST", "/auth/session", public=True),
@@ -260,6 +265,39 @@ FUNCTIONS = described(
             Grant("secret:signing", ("read",)),
             Grant("database", ("use",)),
             Grant("mail", ("send",)),
+        ),
+    ),
+    Function(
+        "pages",
+        "The pages for people: doors, accounts, dashboards, studies, administration.",
+        routes=(
+            *pages("GET", "", "/", "/giris", "/login", "/kurumsal/giris", "/corporate/login", "/yonetim/giris"),
+            *pages("GET", "", "/admin/login", "/muhasebe/giris", "/accounting/login", "/auth/renew"),
+            *pages("POST", "", "/auth/door", "/auth/leave", "/preferences"),
+            *pages("GET", "", "/forgotten", "/reset"),
+            *pages("POST", "", "/auth/forgotten", "/auth/reset"),
+            *pages("GET", "account.enrol", "/account"),
+            *pages("POST", "account.enrol", "/account/totp", "/account/totp/confirm"),
+            *pages("POST", "account.manage", "/account/password", "/account/totp/remove", "/account/sessions/end"),
+            *pages("GET", "account.manage", "/dashboard"),
+            *pages("GET", "worklist.read", "/worklist"),
+            *pages("POST", "launch.create", "/worklist/open"),
+            *pages("GET", "organization.manage", "/admin/members", "/admin/branches", "/admin/gateway"),
+            *pages("GET", "organization.manage", "/admin/settings"),
+            *pages("POST", "organization.manage", "/admin/members", "/admin/members/branches"),
+            *pages("POST", "organization.manage", "/admin/members/disable", "/admin/branches", "/admin/gateway/retry"),
+            *pages("GET", "audit.read", "/admin/audit", "/admin/audit.csv"),
+        ),
+        grants=(
+            Grant("secret:signing", ("read",)),
+            Grant("database", ("use",)),
+            Grant("mail", ("send",)),
+            # How much waits in each queue; what failed is put into the first again, when its original is there.
+            Grant("queue:index", ("watch",)),
+            Grant("queue:derive", ("watch",)),
+            Grant("queue:log", ("watch",)),
+            Grant("queue:index", ("send",)),
+            Grant("store:originals", ("read",)),
         ),
     ),
     Function(
@@ -325,6 +363,12 @@ FUNCTIONS = described(
         timeout_s=300,
     ),
 )
+
+
+def deployed_routes(function: Function) -> tuple[Route, ...]:
+    """What API Gateway has of a function. Pages are whatever nobody else answers: a stack has room for few resources."""
+    greedy = (Route("ANY", "/", public=True), Route("ANY", "/{page+}", public=True))
+    return greedy if function.name == "pages" else function.routes
 
 
 def function(name: str) -> Function:

@@ -34,7 +34,7 @@ def settings_table() -> str:
 
 def routes_table() -> str:
     rows = [
-        [route.method, f"`{route.path}`", f"`{function.name}`", "no token" if route.public else f"`{route.action}`"]
+        [route.method, f"`{route.path}`", f"`{function.name}`", f"`{route.action}`" if route.action else "no token"]
         for function in FUNCTIONS
         for route in function.routes
     ]

@@ -21,6 +21,7 @@ from infra.openapi_parts import JSON, PATH_PARAMETERS, SAID, SCHEMAS, Json, Word
 FILE = Path(__file__).parents[1] / "docs" / "openapi.json"
 ABOUT = "QIDO-RS, WADO-RS, WADO-URI, STOW-RS and UPS-RS of DICOM PS3.18, and what goes beyond it."
 ERROR = {"description": "Refused", "content": {JSON: {"schema": {"$ref": "#/components/schemas/Error"}}}}
+FOR_PEOPLE = ("pages",)
 # FastAPI's own error, which is told in our shape.
 NOT_OURS = ("HTTPValidationError", "ValidationError")
 
@@ -31,7 +32,7 @@ def document() -> Json:
     parameters: Json = {}
     schemas: Json = dict(SCHEMAS)
     for function in FUNCTIONS:
-        if function.routes:
+        if function.routes and function.name not in FOR_PEOPLE:
             made = document_of(function)
             schemas |= {name: each for name, each in made["components"]["schemas"].items() if name not in NOT_OURS}
             for route in (each for each in function.routes if each.method != "OPTIONS"):

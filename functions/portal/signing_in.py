@@ -1,23 +1,24 @@
-"""Signing in and out: with tokens for programs, with cookies for browsers.
-
-A browser's scripts see neither token; they send what `pacs_csrf` holds back in `X-CSRF-Token`.
-"""
+"""Signing in and out: with tokens for programs, with cookies for browsers."""
 
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, Response
 
 from pacs.bootstrap import services
-from pacs.entry.authorizer import SESSION_COOKIE
-from pacs.entry.http import client_address
+from pacs.entry.browser import (
+    NO_STORE,
+    REFRESH_COOKIE,
+    access_token,
+    caller,
+    require_same_origin,
+    with_cookies,
+    without_cookies,
+)
 from pacs.errors import BadRequest, Forbidden, Unauthenticated
 from pacs.people.sessions import session_of
-from pacs.people.signing_in import Caller, Credentials, SignedIn, refresh, sign_in, sign_out
+from pacs.people.signing_in import Credentials, refresh, sign_in, sign_out
 
 router = APIRouter(prefix="/auth")
-REFRESH_COOKIE, CSRF_COOKIE = "pacs_refresh", "pacs_csrf"
-REFRESH_PATH = "/auth"
-NO_STORE = {"Cache-Control": "no-store"}
 
 Text = Annotated[str, Form(max_length=512)]
 
@@ -61,7 +62,8 @@ async def create_session(
 ) -> Response:
     """E-mail and password for the cookies of a browser."""
     require_same_origin(request)
-    return with_cookies(sign_in(services(), Credentials(username, password, door, code, organization), caller(request)))
+    credentials = Credentials(username, password, door, code, organization)
+    return with_cookies(Response(status_code=204), sign_in(services(), credentials, caller(request)))
 
 
 @router.post("/session/refresh")
@@ -74,7 +76,7 @@ async def refresh_session(request: Request) -> Response:
         raise Unauthenticated("there is no session: sign in")
     if not services().tokens.is_csrf(session_id, request.headers.get("x-csrf-token", "")):
         raise Forbidden("only our own pages may go on with a session")
-    return with_cookies(refresh(services(), token, caller(request)))
+    return with_cookies(Response(status_code=204), refresh(services(), token, caller(request)))
 
 
 @router.post("/logout", status_code=204)
@@ -84,39 +86,4 @@ async def end(request: Request, refresh_token: Text = "") -> Response:
     token = refresh_token or request.cookies.get(REFRESH_COOKIE, "")
     if token:
         sign_out(services(), token, caller(request))
-    response = Response(status_code=204, headers=NO_STORE)
-    for name, path in ((SESSION_COOKIE, "/"), (REFRESH_COOKIE, REFRESH_PATH), (CSRF_COOKIE, "/")):
-        response.delete_cookie(name, path=path)
-    return response
-
-
-def caller(request: Request) -> Caller:
-    return Caller(client_address(request), request.headers.get("user-agent", ""))
-
-
-def access_token(found: SignedIn) -> str:
-    return services().tokens.sign(found.scope, "session", ttl_s=found.life_s)
-
-
-def require_same_origin(request: Request) -> None:
-    """Raises Forbidden for what another site makes a browser send: it would sign somebody in as somebody else."""
-    site = request.headers.get("sec-fetch-site", "")
-    origin = request.headers.get("origin", "")
-    ours = {services().settings.origin, f"{request.url.scheme}://{request.headers.get('host', '')}"}
-    if site not in ("", "same-origin", "none") or (not site and origin and origin not in ours):
-        raise Forbidden("only our own pages may do this")
-
-
-def with_cookies(found: SignedIn) -> Response:
-    """A session in cookies. Only the token against forged calls can be read by the page, which must send it back."""
-    life_s = services().settings.refresh_ttl_s
-    csrf = services().tokens.csrf(found.session.id)
-    response = Response(status_code=204, headers=NO_STORE)
-    secure = services().settings.origin.startswith("https:")
-    for name, value, path, life, hidden in (
-        (SESSION_COOKIE, access_token(found), "/", found.life_s, True),
-        (REFRESH_COOKIE, found.session.refresh_token, REFRESH_PATH, life_s, True),
-        (CSRF_COOKIE, csrf, "/", life_s, False),
-    ):
-        response.set_cookie(name, value, max_age=life, path=path, secure=secure, httponly=hidden, samesite="lax")
-    return response
+    return without_cookies(Response(status_code=204))

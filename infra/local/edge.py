@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import parse_qs, unquote
 
+from infra.local import assets
 from infra.local.proxy_event import Answer, Files, Headers, Request
 from pacs.dicomweb.media import takes_gzip
 from pacs.dicomweb.ranges import entity_tag, none_match
@@ -64,6 +65,8 @@ class Edge:
             return self.frame(request, *found.groups())
         if request.path == VIEWER or request.path.startswith(f"{VIEWER}/"):
             return site_file(self.site, request)
+        if request.path.startswith(assets.PREFIX):
+            return assets.asset(request)
         if request.path.startswith(OBJECTS):
             return self.presigned(request)
         return None

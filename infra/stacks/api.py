@@ -113,7 +113,7 @@ class Api(Stack):
         )
         for function in catalogue.FUNCTIONS:
             integration = apigateway.LambdaIntegration(self.functions[function.name], scope_permission_to_method=False)
-            for route in function.routes:
+            for route in catalogue.deployed_routes(function):
                 resource = self.rest_api.root.resource_for_path(route.path)
                 if route.public:
                     resource.add_method(route.method, integration, authorization_type=apigateway.AuthorizationType.NONE)
@@ -129,7 +129,7 @@ class Api(Stack):
 
     def _preflights(self) -> None:
         """For browsers elsewhere that ask before they call, where no function answers OPTIONS itself."""
-        routes = [route for function in catalogue.FUNCTIONS for route in function.routes]
+        routes = [route for function in catalogue.FUNCTIONS for route in catalogue.deployed_routes(function)]
         paths = {route.path for route in routes} - {route.path for route in routes if route.method == "OPTIONS"}
         for path in sorted(paths) if self.stage.cors_origins else ():
             self.rest_api.root.resource_for_path(path).add_cors_preflight(

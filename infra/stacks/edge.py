@@ -16,10 +16,12 @@ from infra.stacks.api import Api
 from infra.stacks.data import Data
 from infra.stacks.functions import ROOT
 from infra.stacks.log_groups import retained_log_group
-from pacs.viewing.headers import VIEWER_HEADERS, cache_control
+from pacs.viewing.headers import A_YEAR, ALWAYS_ASK, VIEWER_HEADERS, cache_control
 
 API = "api"  # the id that infra/edge/frames.js calls the API's origin by
 SITE_PREFIX = "ohif-viewer"
+ASSETS = ROOT / "ohif-site" / "portal"
+ASSETS_PREFIX = "assets"
 # Asked for each time by browsers; everything else in the site carries a hash in its name.
 PAGES = ("index.html", "app-config.js")
 ONE_YEAR = Duration.days(365)
@@ -78,6 +80,7 @@ class Edge(Stack):
             additional_behaviors={
                 "/dicomweb/studies/*/frames/*": self._frames_behavior(),
                 f"/{SITE_PREFIX}/*": self._site_behavior(),
+                f"/{ASSETS_PREFIX}/*": self._assets_behavior(),
             },
             http_version=cloudfront.HttpVersion.HTTP2_AND_3,
             minimum_protocol_version=cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021 if certificate else None,
@@ -140,6 +143,15 @@ class Edge(Stack):
             viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
         )
 
+    def _assets_behavior(self) -> cloudfront.BehaviorOptions:
+        return cloudfront.BehaviorOptions(
+            origin=origins.S3BucketOrigin.with_origin_access_control(self.site, origin_id="assets"),
+            cache_policy=cloudfront.CachePolicy.CACHING_OPTIMIZED,
+            compress=True,
+            response_headers_policy=self._headers("AssetsHeaders"),
+            viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
+        )
+
     def _on_viewer_request(
         self, id: str, file: str, store: cloudfront.KeyValueStore | None = None
     ) -> cloudfront.FunctionAssociation:
@@ -190,19 +202,25 @@ class Edge(Stack):
 
     def _publish(self, site: Path) -> None:
         # CloudFront compresses by itself, so the copies that the one machine sends stay behind.
-        files = {"Files": ["*.gz", *PAGES], "Pages": ["*", *(f"!{page}" for page in PAGES)]}
-        kept = {"Files": "any-name.js", "Pages": PAGES[0]}
+        files = ["*.gz", *PAGES]
+        pages = ["*", *(f"!{page}" for page in PAGES)]
+        parts = {
+            "Files": (site, files, SITE_PREFIX, cache_control("any-name.js")),
+            "Pages": (site, pages, SITE_PREFIX, cache_control(PAGES[0])),
+            "Vendored": (ASSETS / "vendor", [], f"{ASSETS_PREFIX}/vendor", A_YEAR),
+            "Assets": (ASSETS, ["vendor/*"], ASSETS_PREFIX, ALWAYS_ASK),
+        }
         logs = retained_log_group(self, "PublishLogs", "publish", self.stage, self.data.key)
-        for part, exclude in files.items():
+        for part, (folder, exclude, prefix, kept) in parts.items():
             s3_deployment.BucketDeployment(
                 self,
                 f"Publish{part}",
-                sources=[s3_deployment.Source.asset(str(site), exclude=exclude)],
-                cache_control=[s3_deployment.CacheControl.from_string(cache_control(kept[part]))],
+                sources=[s3_deployment.Source.asset(str(folder), exclude=exclude)],
+                cache_control=[s3_deployment.CacheControl.from_string(kept)],
                 destination_bucket=self.site,
-                destination_key_prefix=SITE_PREFIX,
+                destination_key_prefix=prefix,
                 distribution=self.distribution,
-                distribution_paths=[f"/{SITE_PREFIX}/*"],
+                distribution_paths=[f"/{prefix}/*"],
                 log_group=logs,
                 memory_limit=512,
                 prune=False,  # pages that are open still ask for the files of the version before

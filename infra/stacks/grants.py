@@ -51,6 +51,11 @@ def statements(grant: Grant, data: Data, messaging: Messaging) -> list[iam.Polic
             allow(DATABASE_ACTIONS, data.database.cluster_arn),
             allow(READ_SECRET, data.database_secret_arn),
         ]
+    if kind == "queue" and grant.access == ("watch",):
+        queue = messaging.queues[name]
+        dead = queue.dead_letter_queue
+        arns = [queue.queue_arn, *([dead.queue.queue_arn] if dead else [])]
+        return [allow(("sqs:GetQueueAttributes",), *arns)]
     if kind == "queue":
         return [allow(("sqs:SendMessage", "sqs:GetQueueAttributes"), messaging.queues[name].queue_arn)]
     if kind == "topic":

@@ -33,6 +33,8 @@ EXPECTED = {
     "templates.read": "admin radiologist individual",
     "templates.change": "admin radiologist individual",
     "letterheads.change": "admin centre individual",
+    "organization.manage": "admin",
+    "audit.read": "admin",
     "api_keys.manage": "",
 }
 NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)

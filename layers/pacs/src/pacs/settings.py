@@ -52,6 +52,7 @@ class Settings:
         False, "Whoever signs a report proves once more who it is: by a code of the second factor, or by the password."
     )
     admin_totp_required: bool = variable(False, "Administrators need a second factor, and set it up first.")
+    time_zone: str = variable("Europe/Istanbul", "Zone (IANA) in which pages tell times, and in which days begin.")
     prepare_frames_max: int = variable(
         64, "Instances with at most this many frames get them made on arrival.", unit="frames"
     )

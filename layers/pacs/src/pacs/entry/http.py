@@ -2,7 +2,8 @@
 
 import json
 import traceback
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
@@ -23,15 +24,26 @@ READ = ("GET", "HEAD")
 STATUS_CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "PAYLOAD_TOO_LARGE"}
 
 
-def make_app(*routers: APIRouter) -> FastAPI:
-    """An app of these routers, which tells every error in the one shape {code, message, requestId}."""
+@dataclass(frozen=True)
+class Told:
+    """What a caller is told of an error."""
+
+    status: int
+    code: str
+    message: str
+    field: str | None = None
+
+
+def make_app(*routers: APIRouter, tell: "Tell | None" = None) -> FastAPI:
+    """An app of these routers. Errors are told in the one shape {code, message, requestId}, or as `tell` does."""
+    tell = tell or tell_error
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     for router in routers:
         app.include_router(router)
-    app.add_exception_handler(PacsError, tell_error)
-    app.add_exception_handler(HTTPException, tell_error)
-    app.add_exception_handler(RequestValidationError, tell_error)
-    app.add_middleware(Unforeseen)
+    app.add_exception_handler(PacsError, tell)
+    app.add_exception_handler(HTTPException, tell)
+    app.add_exception_handler(RequestValidationError, tell)
+    app.add_middleware(Unforeseen, tell=tell)
     app.add_middleware(Unslashed)
     app.add_middleware(Shared)
     return app
@@ -74,27 +86,31 @@ def error_body(code: str, message: str, request_id: str, field: str | None = Non
     return json.dumps(body, ensure_ascii=False).encode()
 
 
-async def tell_error(request: Request, error: Exception) -> Response:
-    """Any error as an answer. What nobody foresaw is logged with its trace and told as an internal error."""
-    field = None
+def told(error: Exception) -> Told:
+    """What is told of any error; of what nobody foresaw only that it happened."""
     if isinstance(error, PacsError):
         answer = answer_for(error)
-        status, code, message, field = answer.http_status, answer.code, error.message, error.field
-    elif isinstance(error, RequestValidationError):
+        return Told(answer.http_status, answer.code, error.message, error.field)
+    if isinstance(error, RequestValidationError):
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"][1:]) or None
-        status, code, message = 400, "BAD_REQUEST", str(first["msg"])
-    elif isinstance(error, HTTPException):
-        status, message = error.status_code, str(error.detail)
-        code = STATUS_CODES.get(status, "BAD_REQUEST")
-    else:
-        status, code, message = UNKNOWN.http_status, UNKNOWN.code, "something went wrong on our side"
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+        return Told(400, "BAD_REQUEST", str(first["msg"]), field)
+    if isinstance(error, HTTPException):
+        return Told(error.status_code, STATUS_CODES.get(error.status_code, "BAD_REQUEST"), str(error.detail))
+    return Told(UNKNOWN.http_status, UNKNOWN.code, "something went wrong on our side")
+
+
+async def tell_error(request: Request, error: Exception) -> Response:
+    """Any error as an answer in JSON."""
+    said = told(error)
+    headers = {"WWW-Authenticate": "Bearer"} if said.status == 401 else {}
     if isinstance(error, TooManyRequests):
         headers["Retry-After"] = str(error.retry_after_s)
-    return Response(
-        error_body(code, message, request_id(request), field), status, headers, media_type="application/json"
-    )
+    body = error_body(said.code, said.message, request_id(request), said.field)
+    return Response(body, said.status, headers, media_type="application/json")
+
+
+Tell = Callable[[Request, Exception], Awaitable[Response]]
 
 
 class Unslashed:
@@ -124,10 +140,10 @@ class Shared:
 
 
 class Unforeseen:
-    """Answers what no handler foresaw. Inside Starlette's own last resort, which would answer and raise again."""
+    """Logs and answers what no handler foresaw. Inside Starlette's own last resort, which would raise it again."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    def __init__(self, app: ASGIApp, tell: Tell) -> None:
+        self.app, self.tell = app, tell
 
     async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         try:
@@ -138,4 +154,4 @@ class Unforeseen:
             frames = traceback.extract_tb(error.__traceback__)
             trace = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
             logger().error("unforeseen error", request_id=request_id(request), error=type(error).__name__, trace=trace)
-            await (await tell_error(request, error))(scope, receive, send)
+            await (await self.tell(request, error))(scope, receive, send)

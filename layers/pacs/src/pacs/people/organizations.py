@@ -40,6 +40,15 @@ MEMBERS = text(
     " as branches from organization_members m where m.organization_id = cast(:organization_id as uuid)"
     " order by m.created_at, m.email"
 )
+# Grants of other organizations' branches are theirs, and stay.
+KEEP_GRANTS = text(
+    "with member as (select id from organization_members where cast(id as text) = :member_id"
+    " and organization_id = cast(:organization_id as uuid)),"
+    " gone as (delete from organization_member_branches g using member, branches b where g.member_id = member.id"
+    " and b.id = g.branch_id and b.organization_id = cast(:organization_id as uuid)"
+    " and not cast(b.id as text) = any(:branches))"
+    " select cast(id as text) as id from member"
+)
 DISABLE = text(
     "update organization_members set disabled_at = coalesce(disabled_at, :now)"
     " where organization_id = cast(:organization_id as uuid) and lower(email) = :email"
@@ -161,6 +170,23 @@ def list_members(statements: Statements, scope: Scope) -> list[Mapping[str, Any]
     """The members of an organization, oldest first; `branches` is the list of the codes granted."""
     rows: Rows = statements.fetch(MEMBERS, {"organization_id": scope.organization_id})
     return [{**row, "branches": row["branches"].split(",") if row["branches"] else []} for row in rows]
+
+
+def grant_branches(statements: Statements, scope: Scope, member_id: str, branches: Sequence[str]) -> None:
+    """Let a member of the scope's organization see these of its branches, and no others of it. Wants a transaction.
+
+    Raises NotFound for a member or a branch that is not the organization's.
+    """
+    known = {each.id: each.code for each in list_branches(statements, scope)}
+    if unknown := set(branches) - known.keys():
+        raise NotFound(f"the organization has no branch {min(unknown)}", field="branch")
+    values = {"organization_id": scope.organization_id, "member_id": member_id, "branches": list(branches)}
+    if not statements.fetch(KEEP_GRANTS, values):
+        raise NotFound("the organization has no such member", field="member")
+    for branch_id in branches:
+        statements.fetch(GRANT, {"member_id": member_id, "branch_id": branch_id})
+    codes = " ".join(known[each] for each in branches)
+    record(statements, scope, Deed("change-rights", subject=f"{member_id}: branches {codes}".strip()))
 
 
 def disable_member(statements: Statements, scope: Scope, email: str, now: datetime) -> str:

@@ -27,6 +27,8 @@ Action = Literal[
     "templates.read",
     "templates.change",
     "letterheads.change",
+    "organization.manage",
+    "audit.read",
     "api_keys.manage",
 ]
 Holder = Role | Literal["manager"]
@@ -52,6 +54,8 @@ ALLOWED: dict[Action, tuple[Holder, ...]] = {
     "templates.read": ("admin", "radiologist", "individual"),
     "templates.change": ("admin", "radiologist", "individual"),
     "letterheads.change": ("admin", "centre", "individual"),
+    "organization.manage": ("admin",),
+    "audit.read": ("admin",),
     "api_keys.manage": ("manager",),
 }
 

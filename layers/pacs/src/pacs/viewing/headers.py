@@ -25,6 +25,7 @@ VIEWER_HEADERS: dict[str, str] = {
 
 ALWAYS_ASK = "no-cache"
 A_DAY = "public, max-age=86400"
+A_YEAR = "public, max-age=31536000, immutable"
 
 
 def cache_control(path: str) -> str:
@@ -34,3 +35,8 @@ def cache_control(path: str) -> str:
     """
     name = path.rsplit("/", 1)[-1]
     return A_DAY if "." in name and name not in ("index.html", "app-config.js") else ALWAYS_ASK
+
+
+def asset_cache_control(path: str) -> str:
+    """How long a browser may keep a file of the pages: what is not ours names its version, ours is asked for."""
+    return A_YEAR if path.startswith("vendor/") else ALWAYS_ASK

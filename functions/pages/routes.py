@@ -1,0 +1,9 @@
+"""The pages for people: doors, one's own account, dashboards, studies, administration."""
+
+from fastapi import APIRouter
+
+from functions.pages import account, administration, dashboard, doors, passwords, worklist
+
+router = APIRouter()
+for part in (doors, passwords, account, dashboard, worklist, administration):
+    router.routes += part.router.routes

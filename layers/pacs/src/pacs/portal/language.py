@@ -1,0 +1,99 @@
+"""In which language, with which dates and numbers, is a page? Asked by functions/pages and the templates.
+
+English texts are the keys of the catalogues under `locales`; Turkish is complete, the other languages have begun.
+"""
+
+import gettext
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cache
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from babel.dates import format_date, format_datetime
+from babel.numbers import format_decimal
+
+LOCALES = Path(__file__).parent / "locales"
+DOMAIN = "portal"
+DEFAULT = "tr"
+NAMES = {
+    "tr": "Türkçe",
+    "en": "English",
+    "fa": "فارسی",
+    "ru": "Русский",
+    "az": "Azərbaycanca",
+    "fr": "Français",
+    "de": "Deutsch",
+    "ar": "العربية",
+}
+UNITS = ("B", "kB", "MB", "GB", "TB")
+
+
+@cache
+def catalogue(language: str) -> gettext.NullTranslations:
+    """The texts of a language; what it lacks is told in English."""
+    return gettext.translation(DOMAIN, LOCALES, [language], fallback=True)
+
+
+def choose_language(chosen: str, accept_language: str) -> str:
+    """The language that somebody chose, else the one of ours that the browser prefers most, else Turkish.
+
+    Source: RFC 9110 §12.5.4
+    """
+    if chosen in NAMES:
+        return chosen
+    best, most = DEFAULT, 0.0
+    for part in accept_language.split(","):
+        tag, _, parameters = part.strip().partition(";")
+        language = tag.split("-")[0].lower()
+        weight = parameters.strip().removeprefix("q=") or "1"
+        quality = float(weight) if weight.replace(".", "", 1).isdecimal() else 0.0
+        if language in NAMES and quality > most:
+            best, most = language, quality
+    return best
+
+
+@dataclass(frozen=True)
+class Speech:
+    """How one page speaks: its language, and the zone in which it tells times."""
+
+    language: str
+    zone: ZoneInfo
+
+    @property
+    def locale(self) -> Locale:
+        return Locale.parse(self.language)
+
+    @property
+    def direction(self) -> str:
+        """`rtl` or `ltr`."""
+        return self.locale.text_direction
+
+    def __call__(self, text: str) -> str:
+        return catalogue(self.language).gettext(text)
+
+    def moment(self, value: datetime) -> str:
+        return format_datetime(value, "short", tzinfo=self.zone, locale=self.locale)
+
+    def day(self, value: date) -> str:
+        return format_date(value, "medium", locale=self.locale)
+
+    def dicom_day(self, value: str) -> str:
+        """A date of DICOM as people read it; what is none stays as it is. Source: PS3.5 §6.2"""
+        try:
+            return self.day(datetime.strptime(value, "%Y%m%d").date())
+        except ValueError:
+            return value
+
+    def number(self, value: float) -> str:
+        return format_decimal(value, locale=self.locale)
+
+    def size(self, size_bytes: float) -> str:
+        """Bytes as people read them."""
+        value, unit = float(size_bytes), UNITS[0]
+        for unit in UNITS:
+            if value < 1000 or unit == UNITS[-1]:
+                break
+            value /= 1000
+        return f"{format_decimal(value, format='#,##0.#', locale=self.locale)} {unit}"

@@ -1,0 +1,152 @@
+"""Pages as HTML: a template, what it shows, and the headers that keep a browser from doing anything else with it.
+
+Called by functions/pages. No script stands in a page, and none comes from elsewhere.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from pacs.people.permissions import Action, may
+from pacs.people.scope import Scope
+from pacs.people.signing_in import Door
+from pacs.portal.language import NAMES, Speech
+
+ASSETS = "/assets"
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
+    " base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Vary": "Accept-Language, Cookie",
+}
+THEMES = ("light", "dark")
+
+
+def marked(text: str) -> str:
+    """A text that is translated where it is shown; here only so that the catalogues find it."""
+    return text
+
+
+@dataclass(frozen=True)
+class DoorSign:
+    """What stands at a door: its two addresses, and whom it is for."""
+
+    door: Door
+    turkish: str
+    english: str
+    title: str
+
+
+DOOR_SIGNS = (
+    DoorSign("individual", "/giris", "/login", marked("Individual sign-in")),
+    DoorSign("corporate", "/kurumsal/giris", "/corporate/login", marked("Corporate sign-in")),
+    DoorSign("admin", "/yonetim/giris", "/admin/login", marked("Administrator sign-in")),
+    DoorSign("accounting", "/muhasebe/giris", "/accounting/login", marked("Accounting sign-in")),
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A page that the navigation leads to, for those who may do its action."""
+
+    path: str
+    label: str
+    action: Action
+
+
+PLACES = (
+    Place("/dashboard", marked("Dashboard"), "account.manage"),
+    Place("/worklist", marked("Studies"), "worklist.read"),
+    Place("/admin/members", marked("Users"), "organization.manage"),
+    Place("/admin/branches", marked("Branches"), "organization.manage"),
+    Place("/admin/gateway", marked("Gateway"), "organization.manage"),
+    Place("/admin/audit", marked("Audit"), "audit.read"),
+    Place("/admin/settings", marked("Settings"), "organization.manage"),
+)
+# What roles are called.
+ROLE_NAMES = {
+    "admin": marked("Administrator"),
+    "centre": marked("Centre"),
+    "technician": marked("Technician"),
+    "radiologist": marked("Radiologist"),
+    "accounting": marked("Accounting"),
+    "individual": marked("Individual"),
+    "importer": marked("Importer"),
+    "enrolling": marked("Administrator"),
+}
+# What people are told of an error, by its public code; the message for programs is English.
+ERROR_TEXTS = {
+    "BAD_REQUEST": marked("Something in the form is not right."),
+    "UNAUTHENTICATED": marked("The e-mail or the password is wrong."),
+    "SECOND_FACTOR_NEEDED": marked("Enter the code of your second factor."),
+    "FORBIDDEN": marked("Your account may not do this."),
+    "NOT_FOUND": marked("There is nothing at this address, or it is not yours to see."),
+    "CONFLICT": marked("There is one like this already."),
+    "TOO_MANY_REQUESTS": marked("Too many attempts. Wait a little and try again."),
+    "UNAVAILABLE": marked("A part of the archive does not answer. Try again in a moment."),
+}
+UNFORESEEN = marked("Something went wrong on our side.")
+
+
+@dataclass(frozen=True)
+class Visit:
+    """Who looks at a page and how: what every template knows. Without a scope it is somebody who has not signed in."""
+
+    speech: Speech
+    path: str
+    theme: str = ""
+    request_id: str = ""
+    scope: Scope | None = None
+    csrf: str = ""
+
+    @property
+    def places(self) -> list[Place]:
+        return [each for each in PLACES if self.scope and may(self.scope, each.action)]
+
+    def may(self, action: str) -> bool:
+        return self.scope is not None and may(self.scope, action)
+
+
+def door_path(door: str, language: str) -> str:
+    """The address of a door, in Turkish for those who read it."""
+    sign = next((each for each in DOOR_SIGNS if each.door == door), DOOR_SIGNS[0])
+    return sign.turkish if language == "tr" else sign.english
+
+
+def error_text(code: str) -> str:
+    kind = "UNAVAILABLE" if code.endswith("UNAVAILABLE") else code
+    return ERROR_TEXTS.get(kind, UNFORESEEN)
+
+
+def render(template: str, visit: Visit, **values: Any) -> str:
+    """A page as HTML."""
+    known = {"_": visit.speech, "speech": visit.speech, "visit": visit}
+    return environment().get_template(template).render(**known, **values)
+
+
+@cache
+def environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("pacs.portal"),
+        autoescape=select_autoescape(),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals |= {
+        "assets": ASSETS,
+        "languages": NAMES,
+        "themes": THEMES,
+        "doors": DOOR_SIGNS,
+        "role_names": ROLE_NAMES,
+        "error_text": error_text,
+    }
+    return made

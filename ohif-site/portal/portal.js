@@ -1,0 +1,115 @@
+// What the pages for people do beyond links and forms: keys, charts, copying, asking first, and staying signed in.
+(() => {
+  'use strict';
+
+  const cookie = name => document.cookie.split('; ').find(each => each.startsWith(`${name}=`))?.slice(name.length + 1) ?? '';
+
+  document.addEventListener('htmx:configRequest', event => {
+    event.detail.headers['X-CSRF-Token'] = cookie('pacs_csrf');
+  });
+
+  // Copying: every error's reference, and secrets that are shown once.
+  document.addEventListener('click', async event => {
+    const button = event.target.closest('[data-copy]');
+    if (!button) return;
+    await navigator.clipboard.writeText(button.dataset.copy);
+    const before = button.textContent;
+    button.textContent = document.body.dataset.copied;
+    setTimeout(() => { button.textContent = before; }, 1500);
+  });
+
+  document.addEventListener('submit', event => {
+    const question = event.target.dataset.ask;
+    if (question && !window.confirm(question)) event.preventDefault();
+  });
+
+  // Keys: / searches, arrows choose a row, Enter opens it, with Shift in a new tab.
+  const rows = () => [...document.querySelectorAll('[data-row]')];
+  let chosen = '';
+
+  function choose(row) {
+    rows().forEach(each => { each.tabIndex = each === row ? 0 : -1; });
+    row.focus();
+    chosen = row.id;
+  }
+
+  function step(by) {
+    const all = rows();
+    const at = all.indexOf(document.activeElement.closest?.('[data-row]'));
+    const next = all[at < 0 ? 0 : Math.min(all.length - 1, Math.max(0, at + by))];
+    if (next) choose(next);
+  }
+
+  document.addEventListener('keydown', event => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const typing = event.target.closest('input, select, textarea');
+    const row = event.target.matches('[data-row]') ? event.target : null;
+    if (event.key === '/' && !typing) {
+      document.querySelector('[data-search]')?.focus();
+    } else if (event.key === 'ArrowDown' && rows().length && event.target.matches('body, [data-row], [data-search], .scroll')) {
+      step(1);
+    } else if (event.key === 'ArrowUp' && row) {
+      step(-1);
+    } else if (event.key === 'Enter' && row) {
+      row.querySelector(event.shiftKey ? '[data-open-new]' : '[data-open]')?.click();
+    } else {
+      return;
+    }
+    event.preventDefault();
+  });
+
+  document.addEventListener('htmx:afterSettle', () => {
+    const row = chosen && document.getElementById(chosen);
+    if (row && document.activeElement === document.body) choose(row);
+  });
+
+  // The list refreshes itself, unless somebody has gone further down or looks elsewhere.
+  setInterval(() => {
+    const list = document.getElementById('list');
+    if (list?.hasAttribute('hx-get') && !document.hidden && window.scrollY === 0) window.htmx.trigger(list, 'refresh');
+  }, 60_000);
+
+  // Charts, in the colours of the theme.
+  function draw(figure) {
+    const { days, values } = JSON.parse(figure.dataset.chart);
+    const style = getComputedStyle(figure);
+    const [ink, line, grid] = ['--pico-color', '--pico-primary', '--pico-muted-border-color'].map(name => style.getPropertyValue(name));
+    const shown = new Intl.DateTimeFormat(figure.dataset.locale, { day: 'numeric', month: 'short', timeZone: 'UTC' });
+    const axis = { stroke: ink, grid: { stroke: grid, width: 1 }, ticks: { show: false } };
+    const plot = figure.querySelector('.plot');
+    plot.replaceChildren();
+    new window.uPlot({
+      width: plot.clientWidth,
+      height: 190,
+      cursor: { show: false },
+      legend: { show: false },
+      scales: { x: { time: false, range: () => [-0.6, days.length - 0.4] }, y: { range: (_, low, high) => [0, Math.max(1, high)] } },
+      axes: [
+        { ...axis, grid: { show: false }, values: (_, ticks) => ticks.map(at => (days[at] ? shown.format(new Date(days[at])) : '')) },
+        { ...axis, size: 45, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000] },
+      ],
+      series: [{}, { stroke: line, fill: line, width: 0, paths: window.uPlot.paths.bars({ size: [0.6, 40] }), points: { show: false } }],
+    }, [days.map((_, at) => at), values], plot);
+  }
+
+  const drawAll = () => document.querySelectorAll('[data-chart]').forEach(draw);
+  drawAll();
+  addEventListener('resize', drawAll);
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', drawAll);
+
+  // A session is renewed by one tab at a time: a refresh token is good once.
+  const RENEWED = 'pacs.renewed';
+  const RENEW_MS = 8 * 60_000;
+  const due = () => Date.now() - Number(localStorage.getItem(RENEWED) ?? 0) >= RENEW_MS;
+  async function renew() {
+    await navigator.locks.request(RENEWED, async () => {
+      if (!due()) return;
+      localStorage.setItem(RENEWED, String(Date.now()));
+      await fetch('/auth/session/refresh', { method: 'POST', headers: { 'X-CSRF-Token': cookie('pacs_csrf') } });
+    });
+  }
+  if ('session' in document.body.dataset) {
+    localStorage.setItem(RENEWED, String(Date.now()));
+    setInterval(() => { if (due()) renew(); }, 30_000);
+  }
+})();

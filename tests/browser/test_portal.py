@@ -1,0 +1,224 @@
+"""The pages for people in a real browser: a day by keyboard, and axe's opinion of every page.
+
+With PACS_SCREENSHOTS=1 the pictures of docs/screenshots are made anew.
+"""
+
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from sqlalchemy import text
+
+from tests.functions.conftest import clinic, sample
+from tests.functions.doors import PASSWORD
+from tests.portal.people import members_of_each_role
+
+__all__ = ["clinic", "sample"]
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = ["--no-sandbox"] if os.geteuid() == 0 else []
+AXE = (Path(__file__).parent / "axe-4.14.1.min.js").read_text(encoding="utf-8")
+SCREENSHOTS = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
+PICTURE_MAX_BYTES = 150_000
+# Who looks at which pages.
+ROUNDS = {
+    "admin": (
+        "dashboard",
+        "worklist",
+        "admin/members",
+        "admin/branches",
+        "admin/gateway",
+        "admin/audit",
+        "admin/settings",
+    ),
+    "accounting": ("dashboard", "account"),
+    "technician": ("dashboard", "worklist"),
+}
+DOORS = {"admin": "/admin/login", "accounting": "/accounting/login", "technician": "/corporate/login"}
+ARRIVAL = text(
+    "insert into arrivals (organization_id, sop_instance_uid, at, study_instance_uid, series_instance_uid,"
+    " transfer_syntax_uid, size_bytes) select organization_id, sop_instance_uid || '.' || day,"
+    " now() - make_interval(days => day), study_instance_uid, series_instance_uid, transfer_syntax_uid, size_bytes"
+    " from instances cross join generate_series(0, 9) as day where day % 4 <> 1"
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def origin(clinic: Any, sample: Callable[[str], bytes]) -> Iterator[str]:
+    """Where a clinic with three studies and a member of each role is served."""
+    members_of_each_role(clinic)
+    for name in ("CT_small.dcm", "MR_small.dcm", "JPEG2000.dcm"):
+        clinic.add(sample(name))
+    clinic.services.database.fetch(ARRIVAL)
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    config = uvicorn.Config(clinic.client.app, loop="asyncio", lifespan="off", log_config=None, access_log=False)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
+    listening.close()
+
+
+def new_context(browser: Browser, **options: Any) -> BrowserContext:
+    context = browser.new_context(viewport={"width": 1120, "height": 680}, **({"locale": "en"} | options))
+    context.set_default_timeout(10_000)
+    return context
+
+
+def enter(page: Page, origin: str, role: str, door: str = "") -> None:
+    page.goto(origin + (door or DOORS[role]))
+    page.locator("[name=username]").fill(f"{role}@example.org")
+    page.locator("[name=password]").fill(PASSWORD)
+    page.locator("[name=password]").press("Enter")
+    page.wait_for_url("**/dashboard")
+
+
+def serious(page: Page) -> list[str]:
+    """What axe finds on a page that shuts somebody out."""
+    page.evaluate(AXE)
+    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+    return [
+        f"{each['id']}: {node['html'][:120]}"
+        for each in found["violations"]
+        if each["impact"] in ("serious", "critical")
+        for node in each["nodes"]
+    ]
+
+
+def keep_picture(page: Page, name: str, folder: Path) -> None:
+    folder = SCREENSHOTS if os.environ.get("PACS_SCREENSHOTS") else folder
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name}.png"
+    page.screenshot(path=path)
+    assert path.stat().st_size <= PICTURE_MAX_BYTES
+
+
+def complaints(page: Page) -> list[str]:
+    """What the console says of the pages from now on, refusals by the content security policy among it."""
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    return said
+
+
+@pytest.mark.parametrize("role", ROUNDS)
+def test_axe_finds_nothing_serious(browser: Browser, origin: str, role: str, tmp_path: Path) -> None:
+    context = new_context(browser)
+    page = context.new_page()
+    said = complaints(page)
+    enter(page, origin, role)
+    for path in ROUNDS[role]:
+        page.goto(f"{origin}/{path}")
+        assert serious(page) == [], path
+        keep_picture(page, f"{path.replace('/', '-')}-{role}", tmp_path)
+    assert said == []
+    context.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_pages_before_the_door(browser: Browser, origin: str, theme: Any, tmp_path: Path) -> None:
+    context = new_context(browser, color_scheme=theme, locale="tr")
+    page = context.new_page()
+    for path in ("giris", "login", "forgotten", "reset?token=x"):
+        page.goto(f"{origin}/{path}")
+        assert serious(page) == [], path
+        keep_picture(page, f"{path.partition('?')[0]}-{theme}", tmp_path)
+    context.close()
+
+
+def test_every_language_keeps_its_direction_and_its_contrast(browser: Browser, origin: str, tmp_path: Path) -> None:
+    context = new_context(browser, color_scheme="dark")
+    page = context.new_page()
+    enter(page, origin, "technician")
+    page.locator("summary", has_text="Language and appearance").click()
+    page.get_by_role("button", name="فارسی").click()
+    expect(page.locator("html")).to_have_attribute("dir", "rtl")
+    assert serious(page) == []
+    keep_picture(page, "dashboard-persian-dark", tmp_path)
+    page.goto(f"{origin}/worklist")
+    assert serious(page) == []
+    keep_picture(page, "worklist-persian-dark", tmp_path)
+    context.close()
+
+
+def test_a_wrong_door_is_told_in_place_with_a_reference_to_copy(browser: Browser, origin: str, tmp_path: Path) -> None:
+    context = new_context(browser, permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.goto(f"{origin}/login")
+    page.locator("[name=username]").fill("admin@example.org")
+    page.locator("[name=password]").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_text("The e-mail or the password is wrong.")).to_be_visible()
+    expect(page.locator("[name=password]")).to_have_value(PASSWORD)
+    assert page.url == f"{origin}/login"
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == page.locator(".reference code").inner_text()
+    assert serious(page) == []
+    keep_picture(page, "door-refused", tmp_path)
+    context.close()
+
+
+def test_a_study_is_found_and_opened_by_keys_alone(browser: Browser, origin: str) -> None:
+    context = new_context(browser)
+    page = context.new_page()
+    said = complaints(page)
+    enter(page, origin, "technician")
+    page.goto(f"{origin}/worklist")
+    expect(page.locator("[data-row]")).to_have_count(3)
+    page.keyboard.press("/")
+    page.keyboard.type("mr1")
+    expect(page.locator("[data-row]")).to_have_count(1)
+    assert "name=mr1" in page.url
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("[data-row]").first).to_be_focused()
+    with context.expect_page() as opened:
+        page.keyboard.press("Shift+Enter")
+    opened.value.wait_for_url("**/ohif-viewer/**", wait_until="commit")
+    assert page.url.startswith(f"{origin}/worklist")
+    with page.expect_navigation(url="**/ohif?token=*", wait_until="commit"):
+        page.keyboard.press("Enter")
+    assert [each for each in said if "Content Security Policy" in each] == []
+    context.close()
+
+
+def test_a_second_factor_is_set_up_and_asked_for(browser: Browser, origin: str, tmp_path: Path) -> None:
+    import pyotp
+
+    context = new_context(browser)
+    page = context.new_page()
+    enter(page, origin, "admin")
+    page.goto(f"{origin}/account")
+    page.get_by_role("button", name="Set up a second factor").click()
+    secret = page.locator("main code").inner_text()
+    assert serious(page) == []
+    keep_picture(page, "second-factor", tmp_path)
+    generator = pyotp.TOTP(secret)
+    page.locator("[name=code]").fill(generator.now())
+    page.get_by_role("button", name="Confirm").click()
+    expect(page.get_by_text("Done.")).to_be_visible()
+    keep_picture(page, "account", tmp_path)
+    page.get_by_role("button", name="Sign out", exact=True).click()
+    page.wait_for_url("**/admin/login")
+    page.locator("[name=username]").fill("admin@example.org")
+    page.locator("[name=password]").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.locator("[name=code]")).to_be_focused()
+    context.close()
