@@ -1,5 +1,6 @@
 """UPS-RS: the worklist, its workitems, and who is told of them. Source: PS3.18 §11."""
 
+import gzip
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
@@ -9,7 +10,8 @@ from fastapi.routing import APIRoute
 
 from pacs.bootstrap import services
 from pacs.dicom.uids import is_uid
-from pacs.dicomweb.media import DICOM_JSON, Offer, choose, parse_accept, parse_content_type
+from pacs.dicomweb.media import DICOM_JSON, Offer, choose, parse_accept, parse_content_type, takes_gzip
+from pacs.entry.answers import SQUEEZING, WORTH_SQUEEZING_BYTES
 from pacs.entry.http import READ, CurrentScope, tell_error
 from pacs.entry.native import DICOM_XML, OFFERS, native_answer, wants_xml
 from pacs.errors import BadRequest, Conflict, Forbidden, UnsupportedMediaType
@@ -78,7 +80,11 @@ def listed(request: Request, datasets: list[Json], message: str = "") -> Respons
         answer = native_answer(services(), request, datasets)
         answer.headers.update({**NO_CACHE, **warning(message)})
         return answer
-    return Response(orjson.dumps(datasets), headers={**NO_CACHE, **warning(message)}, media_type=DICOM_JSON)
+    body = orjson.dumps(datasets)
+    headers = {**NO_CACHE, **warning(message), "Vary": "Accept-Encoding"}
+    if len(body) >= WORTH_SQUEEZING_BYTES and takes_gzip(request.headers.get("accept-encoding")):
+        body, headers["Content-Encoding"] = gzip.compress(body, SQUEEZING, mtime=0), "gzip"
+    return Response(body, headers=headers, media_type=DICOM_JSON)
 
 
 def alone(request: Request, dataset: Json) -> Response:

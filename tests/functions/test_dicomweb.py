@@ -183,6 +183,19 @@ def test_large_answers_are_fetched_from_where_they_lie(clinic: Any, sample: Samp
         assert final.status_code == 200 and pixels(body) in final.content
 
 
+def test_a_pointer_at_a_large_answer_warns_as_the_answer_would(clinic: Any, sample: Sample, monkeypatch: Any) -> None:
+    clinic.add(sample("CT_small.dcm"))
+    clinic.add(sample("MR_small.dcm"))
+    path = "/studies?limit=1"
+    told = clinic.get(path)
+    assert told.status_code == 200 and "additional results" in told.headers["warning"]
+    monkeypatch.setattr("pacs.entry.answers.CARRIED_MAX_BYTES", 10)
+    for encoding in ("gzip", "identity"):
+        redirect = clinic.get(path, **{"Accept-Encoding": encoding})
+        assert (redirect.status_code, redirect.headers["warning"]) == (307, told.headers["warning"])
+        assert clinic.client.get(redirect.headers["location"]).json() == told.json()
+
+
 def stow(clinic: Any, *bodies: bytes, path: str = "/studies", content_type: str = DICOM_PARTS) -> Any:
     body = b"\r\n" + b"".join(related([Part(each, "application/dicom") for each in bodies], boundary="b"))
     return clinic.client.post(

@@ -217,3 +217,17 @@ def test_odd_requests_are_answered_and_nothing_breaks(
     item: Any, method: str, path: str, body: Json | None, status: int
 ) -> None:
     assert ask(item, method, path, body).status_code == status
+
+
+def test_long_worklists_come_in_gzip_to_those_who_take_it(clinic: Any) -> None:
+    for number in range(8):
+        assert ask(clinic, "POST", f"/workitems?workitem=2.25.{number}", scheduled()).status_code == 201
+    plain = clinic.get("/workitems", **{"Accept-Encoding": "identity"})
+    assert "content-encoding" not in plain.headers and len(plain.json()) == 8
+    squeezed = clinic.get("/workitems", **{"Accept-Encoding": "gzip"})
+    assert squeezed.headers["content-encoding"] == "gzip" and squeezed.json() == plain.json()
+    assert int(squeezed.headers["content-length"]) < len(plain.content) / 2
+    short = clinic.get("/workitems?limit=0", **{"Accept-Encoding": "gzip"})
+    for each in (plain, squeezed, short):
+        assert "accept-encoding" in each.headers["vary"].lower()
+    assert "content-encoding" not in short.headers
