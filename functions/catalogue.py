@@ -146,6 +146,8 @@ FUNCTIONS = described(
             *retrieve_routes(INSTANCE + "/metadata"),
             *retrieve_routes(INSTANCE + "/rendered"),
             *retrieve_routes(INSTANCE + "/thumbnail"),
+            *(each for path in (STUDY, SERIES, INSTANCE) for each in retrieve_routes(path + "/bulkdata")),
+            *(each for path in (STUDY, SERIES, INSTANCE) for each in retrieve_routes(path + "/pixeldata")),
             *retrieve_routes(INSTANCE + "/bulkdata/{path+}"),
             *retrieve_routes("/wado"),
             *read_routes("/dicomweb/series", "archive.search"),
@@ -202,6 +204,7 @@ FUNCTIONS = described(
         "Signed launch of the viewer.",
         routes=(
             Route("GET", "/ohif", public=True),
+            Route("HEAD", "/ohif", public=True),
             Route("GET", "/ohif/config", public=True),
             Route("POST", "/ohif/session", public=True),
             Route("POST", "/api/launch", "launch.create"),

@@ -211,6 +211,8 @@ WORDS: Mapping[tuple[str, str], Words] = {
 }
 ENDINGS: Mapping[str, Words] = {
     "/metadata": retrieve(DICOM_JSON, MULTIPART),
+    "/bulkdata": retrieve(MULTIPART),
+    "/pixeldata": retrieve(MULTIPART),
     "/rendered": retrieve(*PICTURES, query=LOOK),
     "/thumbnail": retrieve("image/jpeg", query={"viewport": VIEWPORT}),
     "/subscribers/{ae}": Words({}, {201: {}, 200: {}}),

@@ -13,7 +13,7 @@ from pacs.archive.retrieve import retrieve_metadata
 from pacs.bootstrap import services
 from pacs.dicomweb.media import DICOM_JSON
 from pacs.entry.answers import gzipped
-from pacs.entry.bulkdata import bulkdata_answer
+from pacs.entry.bulkdata import all_bulkdata_answer, bulkdata_answer
 from pacs.entry.http import READ, CurrentScope
 from pacs.entry.levels import INSTANCE, NamedInstance, at_every_level
 from pacs.entry.native import native_answer, wants_xml
@@ -49,6 +49,18 @@ def retrieve_rendered(request: Request, scope: Scope, level: Level) -> Response:
 def retrieve_thumbnail(request: Request, scope: Scope, level: Level) -> Response:
     """A small JPEG of the middle image."""
     return thumbnail_answer(services(), scope, request, level)
+
+
+@at_every_level(router, "/bulkdata")
+def retrieve_all_bulk(request: Request, scope: Scope, level: Level) -> Response:
+    """Every value behind a BulkDataURI, each a part."""
+    return all_bulkdata_answer(services(), scope, request, level)
+
+
+@at_every_level(router, "/pixeldata")
+def retrieve_pixels(request: Request, scope: Scope, level: Level) -> Response:
+    """The pixel data of every instance, each a part; when compressed, each frame."""
+    return all_bulkdata_answer(services(), scope, request, level, pixels_alone=True)
 
 
 @router.api_route(INSTANCE + "/bulkdata/{path:path}", methods=[*READ])

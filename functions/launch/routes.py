@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pacs.archive.lookup import require_studies
 from pacs.bootstrap import services
-from pacs.entry.http import CurrentScope, client_address, request_id
+from pacs.entry.http import READ, CurrentScope, client_address, request_id
 from pacs.errors import BadRequest, TokenExpired, Unauthenticated
 from pacs.people.audit import Deed, record
 from pacs.viewing.launch import Launch, check_studies, launch_cookies, launch_url, open_launch, viewer_url
@@ -31,7 +31,7 @@ class LaunchRequest(BaseModel):
     return_url: str = Field("", alias="returnUrl")
 
 
-@router.get("/ohif")
+@router.api_route("/ohif", methods=[*READ])
 async def show_launch(
     request: Request,
     token: str = "",

@@ -229,6 +229,7 @@ def test_what_is_public_is_listed_here() -> None:
         "GET /dicomweb",
         "HEAD /dicomweb",
         "GET /ohif",
+        "HEAD /ohif",
         "GET /ohif/config",
         "POST /ohif/session",
         "POST /auth/token",

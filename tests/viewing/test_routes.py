@@ -87,6 +87,11 @@ def test_a_good_link_opens_the_viewer_without_writing_the_token_into_the_page(to
     assert token not in answer.body
 
 
+def test_the_head_of_a_link_is_answered_as_the_page_is(token: str) -> None:
+    for answer, status in ((call("HEAD", "/ohif", token=token), 200), (call("HEAD", "/ohif"), 401)):
+        assert (answer.status, answer.header("content-type")) == (status, "text/html; charset=utf-8")
+
+
 def test_the_page_is_kept_by_nobody_and_runs_its_own_script_alone(token: str) -> None:
     answer = call("GET", "/ohif", token=token)
     nonce = re.search(r"script-src 'nonce-([^']+)'", answer.header("content-security-policy"))

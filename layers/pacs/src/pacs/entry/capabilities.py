@@ -12,6 +12,7 @@ from xml.sax.saxutils import quoteattr
 import orjson
 from fastapi import Request, Response
 
+from pacs.archive.frames import EXPLICIT_LITTLE_ENDIAN
 from pacs.dicom.attributes import Level, at_level
 from pacs.dicomweb.media import DICOM_JSON, Offer, choose
 from pacs.dicomweb.query import CONTROLS, LEVELS
@@ -60,6 +61,7 @@ PIXELS = (
     *(several(OCTETS, syntax) for syntax in ("*", *WRITTEN)),
     *(several(kind, syntax) for syntax, kind in MEDIA_TYPES.items()),
 )
+EVERY = tuple(several(OCTETS, syntax) for syntax in ("*", EXPLICIT_LITTLE_ENDIAN))
 PICTURES = (*IMAGES, "application/pdf", "video/*")
 LOOK = ("accept", "quality", "viewport", "window")
 STORED = (*STORED_TYPES, *map(several, STORED_TYPES))
@@ -86,6 +88,8 @@ def at_level_of(path: str, name: str, single: tuple[str, ...] = ()) -> dict[str,
         path + "/metadata": reading(f"Retrieve{name}Metadata", DATASETS),
         path + "/rendered": reading(f"RetrieveRendered{name}", PICTURES, LOOK),
         path + "/thumbnail": reading(f"Retrieve{name}Thumbnail", ("image/jpeg",), ("viewport",)),
+        path + "/bulkdata": reading(f"Retrieve{name}Bulkdata", EVERY),
+        path + "/pixeldata": reading(f"Retrieve{name}PixelData", EVERY),
         path + "/undelete": {"POST": Transaction(f"Undelete{name}", ("application/json",))},
     }
 
@@ -134,7 +138,7 @@ RESOURCES: Mapping[str, Methods] = {
         **reading("RetrieveNonPatientInstance", (*DATASETS, DICOM, several(DICOM))),
         "POST": Transaction("StoreNonPatientInstance", DATASETS, STORED),
     },
-    NON_PATIENT + "/{instance}/bulkdata/{path+}": reading("RetrieveNonPatientBulkdata", (OCTETS,)),
+    NON_PATIENT + "/{instance}/bulkdata/{path+}": reading("RetrieveNonPatientBulkdata", (OCTETS, several(OCTETS))),
 }
 
 
