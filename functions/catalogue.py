@@ -126,30 +126,33 @@ FUNCTIONS = described(
     ),
     Function(
         "dicomweb",
-        "QIDO-RS, WADO-RS and STOW-RS; what belongs to no patient, too.",
+        "QIDO-RS, WADO-RS and STOW-RS; what belongs to no patient, and manifests for other viewers.",
         routes=(
             *read_routes("/dicomweb/studies", "archive.search"),
             Route("POST", "/dicomweb/studies", "archive.store", streamed=True),
             Route("POST", STUDY, "archive.store", streamed=True),
-            *retrieve_routes(STUDY),
+            *read_routes(STUDY, "archive.download"),
             *retrieve_routes(STUDY + "/metadata"),
             *retrieve_routes(STUDY + "/rendered"),
             *retrieve_routes(STUDY + "/thumbnail"),
             *read_routes(STUDY + "/series", "archive.search"),
             *read_routes(STUDY + "/instances", "archive.search"),
-            *retrieve_routes(SERIES),
+            *read_routes(SERIES, "archive.download"),
             *retrieve_routes(SERIES + "/metadata"),
             *retrieve_routes(SERIES + "/rendered"),
             *retrieve_routes(SERIES + "/thumbnail"),
             *read_routes(SERIES + "/instances", "archive.search"),
-            *retrieve_routes(INSTANCE),
+            *read_routes(INSTANCE, "archive.download"),
             *retrieve_routes(INSTANCE + "/metadata"),
             *retrieve_routes(INSTANCE + "/rendered"),
             *retrieve_routes(INSTANCE + "/thumbnail"),
             *(each for path in (STUDY, SERIES, INSTANCE) for each in retrieve_routes(path + "/bulkdata")),
             *(each for path in (STUDY, SERIES, INSTANCE) for each in retrieve_routes(path + "/pixeldata")),
             *retrieve_routes(INSTANCE + "/bulkdata/{path+}"),
-            *retrieve_routes("/wado"),
+            *read_routes("/wado", "archive.download"),
+            Route("GET", "/viewer-data/studies/{study}", "archive.retrieve"),
+            Route("GET", "/viewer-data/ohif-session", "archive.retrieve"),
+            *read_routes("/viewer-data/instances/{instance}", "archive.download"),
             *read_routes("/dicomweb/series", "archive.search"),
             *read_routes("/dicomweb/instances", "archive.search"),
             *delete_routes(STUDY),
@@ -243,6 +246,23 @@ FUNCTIONS = described(
             Grant("mail", ("send",)),
         ),
         layers=("pacs", "codecs", "documents"),
+        memory_mib=1024,
+    ),
+    Function(
+        "shares",
+        "Links for people from outside: made, kept, opened.",
+        routes=(
+            Route("POST", "/api/share", "share.create"),
+            Route("GET", "/api/shares", "share.create"),
+            Route("PATCH", "/api/shares/{share}", "share.create"),
+            Route("DELETE", "/api/shares/{share}", "share.create"),
+            Route("GET", "/api/share/{token}", public=True),
+            Route("GET", "/share", public=True),
+            Route("POST", "/share", public=True),
+        ),
+        # Reads the archive for the previews of a link's page.
+        grants=(*READ_ARCHIVE, Grant("secret:signing", ("read",))),
+        layers=("pacs", "codecs"),
         memory_mib=1024,
     ),
     Function(
@@ -369,7 +389,7 @@ FUNCTIONS = described(
 
 
 def deployed_routes(function: Function) -> tuple[Route, ...]:
-    """What API Gateway has of a function. Pages are whatever nobody else answers: a stack has room for few resources."""
+    """What API Gateway has of a function. Pages are what nobody else answers: a stack has room for few resources."""
     greedy = (Route("ANY", "/", public=True), Route("ANY", "/{page+}", public=True))
     return greedy if function.name == "pages" else function.routes
 

@@ -187,13 +187,14 @@ def launch(
     ] = "",
     privacy: Annotated[
         bool,
-        typer.Option("--privacy", metavar="", help="The viewer hides the patient; DICOMweb does not."),
+        typer.Option("--privacy", metavar="", help="No answer tells who the patient is."),
     ] = False,
     as_json: Json = False,
 ) -> None:
     """Print a signed link that opens one or more studies in OHIF, for whoever holds it."""
     from infra.local.running import open_home
     from pacs.archive.lookup import require_studies
+    from pacs.archive.privacy import told_studies
     from pacs.viewing.launch import launch_url
 
     ttl_s = parse_ttl(ttl)
@@ -202,6 +203,8 @@ def launch(
     home.require_running()
     scope = home.system_scope()
     require_studies(home.services.database, scope, studies)
+    if privacy:
+        studies = told_studies(home.services.database, scope, studies)
     url = launch_url(
         home.services.settings,
         home.services.tokens,

@@ -43,7 +43,7 @@ def routes_table() -> str:
 
 def permissions_table() -> str:
     """Which role may do what, a row for each action."""
-    holders = (*get_args(MemberRole), "manager", "importer", "enrolling", "launch", "system")
+    holders = (*get_args(MemberRole), "manager", "importer", "enrolling", "launch", "share", "share-download", "system")
     rows = [[f"`{action}`", *("yes" if each in ALLOWED[action] else "" for each in holders)] for action in ACTIONS]
     return table(("Action", *holders), rows)
 

@@ -24,6 +24,8 @@ PATH_PARAMETERS: Mapping[str, Json] = {
     "category": {"enum": list(CATEGORIES)},
     "organization": {"type": "string", "format": "uuid"},
     "session": {"type": "string", "format": "uuid"},
+    "share": {"type": "string", "format": "uuid"},
+    "token": {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[A-Za-z0-9_-]+$"},
     "code": {"type": "string", "pattern": "^[2-9A-HJKMNP-TV-Z]{8}$"},
     "report": {"type": "string", "format": "uuid"},
     "template": {"type": "string", "format": "uuid"},

@@ -9,6 +9,7 @@ import orjson
 from fastapi import APIRouter, Request, Response
 
 from pacs.archive.lookup import Level
+from pacs.archive.privacy import unveiled
 from pacs.archive.retrieve import retrieve_metadata
 from pacs.bootstrap import services
 from pacs.dicomweb.media import DICOM_JSON
@@ -17,6 +18,7 @@ from pacs.entry.bulkdata import all_bulkdata_answer, bulkdata_answer
 from pacs.entry.http import READ, CurrentScope
 from pacs.entry.levels import INSTANCE, NamedInstance, at_every_level
 from pacs.entry.native import native_answer, wants_xml
+from pacs.entry.private import told_bulkdata_answer, told_instances_answer, told_metadata_answer
 from pacs.entry.wado import rendered_answer, retrieve_answer, thumbnail_answer
 from pacs.people.scope import Scope
 
@@ -26,12 +28,15 @@ router = APIRouter()
 @at_every_level(router)
 def retrieve_instances(request: Request, scope: Scope, level: Level) -> Response:
     """Every instance as it was received, or in another syntax; one alone as a single part too, with Range."""
-    return retrieve_answer(services(), scope, request, level)
+    answer = told_instances_answer if scope.privacy else retrieve_answer
+    return answer(services(), scope, request, level)
 
 
 @at_every_level(router, "/metadata")
 def retrieve_instances_metadata(request: Request, scope: Scope, level: Level) -> Response:
     """DICOM JSON or XML of every instance."""
+    if scope.privacy:
+        return told_metadata_answer(services(), scope, request, level)
     xml = wants_xml(request)
     body, modified = retrieve_metadata(services(), scope, level)
     if xml:
@@ -42,13 +47,15 @@ def retrieve_instances_metadata(request: Request, scope: Scope, level: Level) ->
 @at_every_level(router, "/rendered")
 def retrieve_rendered(request: Request, scope: Scope, level: Level) -> Response:
     """A picture of the middle image, an animation of its frames; a PDF or video as it is."""
-    return rendered_answer(services(), scope, request, level)
+    truth, meant = unveiled(services().database, scope, level)
+    return rendered_answer(services(), truth, request, meant)
 
 
 @at_every_level(router, "/thumbnail")
 def retrieve_thumbnail(request: Request, scope: Scope, level: Level) -> Response:
     """A small JPEG of the middle image."""
-    return thumbnail_answer(services(), scope, request, level)
+    truth, meant = unveiled(services().database, scope, level)
+    return thumbnail_answer(services(), truth, request, meant)
 
 
 @at_every_level(router, "/bulkdata")
@@ -66,4 +73,5 @@ def retrieve_pixels(request: Request, scope: Scope, level: Level) -> Response:
 @router.api_route(INSTANCE + "/bulkdata/{path:path}", methods=[*READ])
 async def retrieve_bulk(request: Request, scope: CurrentScope, level: NamedInstance, path: str) -> Response:
     """The value behind a BulkDataURI."""
-    return bulkdata_answer(services(), scope, request, level, path)
+    answer = told_bulkdata_answer if scope.privacy else bulkdata_answer
+    return answer(services(), scope, request, level, path)

@@ -6,9 +6,9 @@ Source: PS3.18 §9, §10 and §12
 
 from fastapi import APIRouter
 
-from functions.dicomweb import deleting, describing, non_patient, retrieving, searching, storing, uri
+from functions.dicomweb import deleting, describing, manifests, non_patient, retrieving, searching, storing, uri
 
 router = APIRouter()
 # What names its kind in the path stands behind the words that other paths have there.
-for part in (searching, storing, retrieving, deleting, uri, describing, non_patient):
+for part in (searching, storing, retrieving, deleting, uri, manifests, describing, non_patient):
     router.routes += part.router.routes

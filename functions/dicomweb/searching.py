@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
+from pacs.archive.deidentified import find_told_attribute, search_told
 from pacs.archive.pages import search_page
 from pacs.bootstrap import services
 from pacs.dicom.attributes import Level
@@ -15,8 +16,9 @@ router = APIRouter(prefix="/dicomweb")
 
 def answer(request: Request, scope: Scope, level: Level, **fixed: str) -> Response:
     """One search: the query string narrowed by the UIDs of the path."""
-    query = parse_query(level, request.query_params.multi_items(), fixed)
-    return page_answer(services(), request, query, lambda: search_page(services(), scope, query))
+    find, search = (find_told_attribute, search_told) if scope.privacy else (None, search_page)
+    query = parse_query(level, request.query_params.multi_items(), fixed, find=find)
+    return page_answer(services(), request, query, lambda: search(services(), scope, query))
 
 
 @router.api_route("/studies", methods=[*READ])

@@ -7,10 +7,13 @@ from fastapi import APIRouter, Header, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from pacs.archive.lookup import require_studies
+from pacs.archive.privacy import told_studies
 from pacs.bootstrap import services
 from pacs.entry.http import READ, CurrentScope, client_address, request_id
+from pacs.entry.sharing import require_open_share
 from pacs.errors import BadRequest, TokenExpired, Unauthenticated
 from pacs.people.audit import Deed, record
+from pacs.people.scope import SHARED
 from pacs.viewing.launch import Launch, check_studies, launch_cookies, launch_url, open_launch, viewer_url
 from pacs.viewing.ohif import ohif_config
 from pacs.viewing.pages import Page, Reason, launch_page, refusal_page
@@ -94,9 +97,8 @@ async def create_launch(request: Request, scope: CurrentScope, asked: LaunchRequ
     require_studies(services().database, scope, asked.studies)
     settings, tokens = services().settings, services().tokens
     ttl_s = settings.launch_ttl_s if asked.ttl_s is None else asked.ttl_s
-    url = launch_url(
-        settings, tokens, scope, asked.studies, ttl_s=ttl_s, return_url=asked.return_url, privacy=asked.privacy
-    )
+    named = told_studies(services().database, scope, asked.studies) if asked.privacy else asked.studies
+    url = launch_url(settings, tokens, scope, named, ttl_s=ttl_s, return_url=asked.return_url, privacy=asked.privacy)
     with services().database.transaction() as statements:
         for study in asked.studies:
             record(statements, scope, Deed("launch", study), source_ip=client_address(request))
@@ -104,7 +106,10 @@ async def create_launch(request: Request, scope: CurrentScope, asked: LaunchRequ
 
 
 def open_with(token: str, return_url: str = "") -> Launch:
-    return open_launch(services().tokens, token, return_url=return_url, origin=services().settings.origin)
+    launch = open_launch(services().tokens, token, return_url=return_url, origin=services().settings.origin)
+    if launch.scope.role in SHARED:
+        require_open_share(launch.scope)
+    return launch
 
 
 def bearer(authorization: str) -> str:

@@ -2,7 +2,7 @@
 // A CloudFront Function (runtime 2.0) on the viewer requests of /dicomweb/studies/*/frames/*.
 //
 // It refuses what it can prove to be wrong, rewrites what it can prove to be right, and leaves everything else to the
-// API, which judges for itself: session tokens, private or branch-bound launches, several cookies, lists of frames,
+// API, which judges for itself: session tokens, shares, private or branch-bound launches, several cookies, lists of frames,
 // other representations, other origins, keys that it does not have (yet).
 import cf from 'cloudfront';
 const crypto = require('crypto');
@@ -81,7 +81,8 @@ async function judge(token, frame) {
   if (!equal(expected, parts[2])) return 'bad';
   if (typeof claims.exp !== 'number' || !ORGANIZATION.test(claims.org)) return 'bad';
   if (claims.exp <= Date.now() / 1000) return 'expired';
-  if (claims.privacy !== false || claims.branches !== null) return 'api';
+  // A share may have been revoked, which only the API knows.
+  if (claims.role !== 'launch' || claims.privacy !== false || claims.branches !== null) return 'api';
   const uids = frame.slice(1, 4);
   if (uids.some((uid) => uid.length > 64)) return 'api';
   if (claims.studies === null) return claims.org;

@@ -18,7 +18,7 @@ from pacs.dicomweb.media import takes_gzip
 from pacs.dicomweb.ranges import entity_tag, none_match
 from pacs.errors import BadRequest, NotFound, ObjectNotFound, RangeNotSatisfiable, Unauthenticated
 from pacs.people.permissions import may
-from pacs.people.scope import Scope
+from pacs.people.scope import SHARED, Scope
 from pacs.ports import ObjectInfo
 from pacs.viewing.headers import VIEWER_HEADERS, cache_control
 
@@ -81,7 +81,7 @@ class Edge:
         except Unauthenticated:
             return None
         narrowed = scope.privacy or scope.branches is not None or not may(scope, "archive.retrieve")
-        if narrowed or (scope.studies is not None and study not in scope.studies):
+        if narrowed or scope.role in SHARED or (scope.studies is not None and study not in scope.studies):
             return None
         try:
             info, body = self.derived.get(f"frames/{scope.organization_id}/{study}/{series}/{instance}/{frame_number}")

@@ -5,11 +5,17 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Integer, Text
 
-from pacs.database import reading_tables, reporting_tables, tables, worklist_tables
+from pacs.database import reading_tables, reporting_tables, share_tables, tables, worklist_tables
 from pacs.database.psycopg_driver import PsycopgDatabase
 from pacs.dicom.attributes import ATTRIBUTES, Attribute
 
-ROOMS = (tables, worklist_tables, reading_tables, reporting_tables)  # each adds its tables to the one metadata
+ROOMS = (
+    tables,
+    worklist_tables,
+    reading_tables,
+    reporting_tables,
+    share_tables,
+)  # each adds its tables to the one metadata
 BY_LEVEL = {"study": tables.studies, "series": tables.series, "instance": tables.instances}
 
 

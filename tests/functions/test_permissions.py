@@ -1,17 +1,25 @@
 """Every route of the catalogue, asked by every role: the answers agree with the table of permissions."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from functions.authorizer.handler import handler
 from pacs.people.permissions import ACTIONS, ALLOWED
-from pacs.people.scope import MEMBER_ROLES, Role, Scope
+from pacs.people.scope import LINKED, MEMBER_ROLES, SHARED, Role, Scope
+from pacs.viewing.shares import NewShare, create_share
 from tests.functions.test_tenancy import GUARDED, ROUTES, ask, name
 
 ROLES: tuple[Role, ...] = (*MEMBER_ROLES, "importer", "enrolling", "system")
 NOBODYS = "1.2.3"
+
+
+def shared(clinic: Any) -> str:
+    """The identifier of a share that is open."""
+    new = NewShare((NOBODYS,))
+    return create_share(clinic.services.database, clinic.scope, new, clinic.services.clock.now())[0]
 
 
 class Unknown:
@@ -23,10 +31,12 @@ def test_every_guarded_route_names_an_action_and_no_public_one_does() -> None:
         assert route.action in ACTIONS or (route.public and not route.action), name(route)
 
 
-@pytest.mark.parametrize("role", [*ROLES, "launch"])
+@pytest.mark.parametrize("role", [*ROLES, *LINKED])
 def test_a_role_may_call_what_the_table_allows_and_nothing_else(clinic: Any, role: Role) -> None:
-    launch = role == "launch"
+    launch = role in LINKED
     scope = Scope(clinic.made.organization_id, role, studies=(NOBODYS,) if launch else None)
+    if role in SHARED:
+        scope = replace(scope, session_id=shared(clinic))
     bearer = clinic.bearer(scope, "launch" if launch else "session")
     told = {}
     for route in GUARDED:

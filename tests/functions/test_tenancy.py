@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -34,6 +35,7 @@ LISTS = (
     "/dicomweb/instances",
     "/dicomweb/workitems",
     "/dicomweb/{category}",
+    "/api/shares",
     "/api/report-templates",
 )
 SUBSCRIBER = "READER"
@@ -70,6 +72,7 @@ def address(route: Route, clinic: Any, stored: Any) -> str:
         "workitem": stored.sop_instance_uid,  # for want of a better one: it is scheduled under this UID
         "ae": SUBSCRIBER,
         "session": OTHER.organization_id,
+        "share": OTHER.organization_id,
         "code": first(clinic, "studies", "code"),
         "report": first(clinic, "reports", "id"),
         "template": first(clinic, "report_templates", "id"),
@@ -79,6 +82,8 @@ def address(route: Route, clinic: Any, stored: Any) -> str:
     for key, value in values.items():
         path = path.replace("{" + key + "}", value)
     assert "{" not in path, f"this test does not know every parameter of {path}"
+    if path == "/viewer-data/ohif-session":
+        path += f"?StudyInstanceUIDs={stored.study}"
     if path == "/wado":
         path += (
             f"?requestType=WADO&studyUID={stored.study}&seriesUID={stored.series}&objectUID={stored.sop_instance_uid}"
@@ -107,7 +112,9 @@ def body_of_work(clinic: Any, route: Route, stored: Any) -> Any:
 
 
 def ask(clinic: Any, route: Route, stored: Any, headers: dict[str, str]) -> Any:
-    body: Any = {"studies": [stored.study]} if route.path == "/api/launch" else None
+    body: Any = {"studies": [stored.study]} if route.path in ("/api/launch", "/api/share") else None
+    if route.method == "PATCH" and "{share}" in route.path:
+        body = {"expires_at": (datetime.now(UTC) + timedelta(days=1)).isoformat()}
     if name(route) in BODIES:
         body = BODIES[name(route)]
     if "{workitem}" in route.path and route.method != "GET":
@@ -169,9 +176,10 @@ def finds_nothing(clinic: Any, route: Route, stored: Any, stranger: Scope) -> No
     assert stored.sop_instance_uid.encode() not in answer.content
 
 
-@pytest.mark.parametrize(
-    "route", [each for each in GUARDED if each.method == "GET" and not each.path.startswith(OWN)], ids=name
-)
+FOUND = [each for each in GUARDED if each.method == "GET" and not each.path.startswith((OWN, "/api/shares"))]
+
+
+@pytest.mark.parametrize("route", FOUND, ids=name)
 def test_somebody_of_the_branch_finds_it(clinic: Any, sample: Callable[[str], bytes], route: Route) -> None:
     stored = clinic.add(sample("CT_small.dcm"))
     clinic.derive()
@@ -232,6 +240,9 @@ def test_what_is_public_is_listed_here() -> None:
         "HEAD /ohif",
         "GET /ohif/config",
         "POST /ohif/session",
+        "GET /api/share/{token}",
+        "GET /share",
+        "POST /share",
         "POST /auth/token",
         "POST /auth/session",
         "POST /auth/session/refresh",

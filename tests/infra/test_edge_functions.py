@@ -200,6 +200,7 @@ def test_another_study_is_not_there() -> None:
 LEFT_TO_THE_API = {
     "a session": event(bearer=token(replace(LAUNCH, role="radiologist"), "session")),
     "a share": event(bearer=token(audience="share")),
+    "what a share opened": event(bearer=token(replace(LAUNCH, role="share"))),
     "a session's cookie": event(cookies={"pacs_session": token(audience="session"), "pacs_launch_1": token()}),
     "two launches": event(cookies={"pacs_launch_1": token(), "pacs_launch_2": token()}),
     "privacy": event(bearer=token(replace(LAUNCH, privacy=True))),

@@ -12,19 +12,21 @@ from pacs.people.organizations import NewMember, add_branch, add_member, add_org
 from pacs.people.permissions import ACTIONS, ALLOWED, Action, Holder, may
 from pacs.people.scope import MEMBER_ROLES, MemberRole, Role, Scope
 
-HOLDERS = (*MEMBER_ROLES, "importer", "enrolling", "launch", "system")
+HOLDERS = (*MEMBER_ROLES, "importer", "enrolling", "launch", "share", "share-download", "system")
 # Written down a second time, so that nobody is let in by a slip.
 EXPECTED = {
     "account.read": "admin centre technician radiologist accounting individual importer enrolling launch system",
     "account.manage": "admin centre technician radiologist accounting individual importer",
     "account.enrol": "admin centre technician radiologist accounting individual importer enrolling",
-    "archive.search": "admin centre technician radiologist individual launch system",
-    "archive.retrieve": "admin centre technician radiologist individual launch system",
+    "archive.search": "admin centre technician radiologist individual launch share share-download system",
+    "archive.retrieve": "admin centre technician radiologist individual launch share share-download system",
+    "archive.download": "admin centre technician radiologist individual launch share-download system",
     "archive.store": "admin centre technician radiologist individual importer launch system",
     "archive.delete": "admin centre",
     "worklist.read": "admin centre technician radiologist individual launch system",
     "worklist.change": "admin centre technician radiologist individual system",
     "launch.create": "admin centre technician radiologist individual system",
+    "share.create": "admin centre technician radiologist individual system",
     "reports.read": "admin centre technician radiologist individual system",
     "reports.drafts": "admin radiologist individual system",
     "reports.write": "radiologist individual",

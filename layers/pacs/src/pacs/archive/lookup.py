@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from pacs.archive.keys import InstancePath
 from pacs.archive.search import scope_conditions
+from pacs.archive.shown import shown_at
 from pacs.dicom.uids import require_uid
 from pacs.errors import BadRequest, MissingUid, NotFound
 from pacs.objects import Span
@@ -85,7 +86,7 @@ def find_instances(
     the scope covers.
     """
     parameters: dict[str, Any] = {"study": level.study}
-    conditions = [*scope_conditions(scope, parameters), "i.study_instance_uid = :study"]
+    conditions = [*scope_conditions(scope, parameters), "i.study_instance_uid = :study", *shown_at(scope, "instance")]
     if at_rest_since is not None:
         conditions.append("e.updated_at <= :at_rest_since")
         parameters["at_rest_since"] = at_rest_since

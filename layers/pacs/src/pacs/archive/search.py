@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import text
 
+from pacs.archive.shown import shown_at
 from pacs.dicom.attributes import Attribute, Level, at_level
 from pacs.dicomweb.matching import like_pattern
 from pacs.dicomweb.query import Filter, Query
@@ -65,7 +66,7 @@ def search(database: Database, scope: Scope, query: Query, *, origin: str) -> li
 def search_rows(database: Database, scope: Scope, query: Query, limit: int, extra: str = "") -> Rows:
     """The rows that answers are made of, at most `limit`. `extra`: one more column, as SQL."""
     parameters: dict[str, Any] = {"limit": limit, "offset": query.offset}
-    conditions = scope_conditions(scope, parameters)
+    conditions = [*scope_conditions(scope, parameters), *shown_at(scope, query.level)]
     conditions += filter_conditions(query, parameters)
     columns = [*selected(query.level), *filter(None, [extra])]
     statement = (

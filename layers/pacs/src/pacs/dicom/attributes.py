@@ -152,6 +152,8 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     Attribute("Rows", "00280010", "US", "1", "instance", "rows", "integer"),
     Attribute("Columns", "00280011", "US", "1", "instance", "columns", "integer"),
     Attribute("BitsAllocated", "00280100", "US", "1", "instance", "bits_allocated", "integer"),
+    # Decides what scopes with privacy are shown.
+    Attribute("BurnedInAnnotation", "00280301", "CS", "1", "instance", "burned_in_annotation", "code", returned=False),
 )
 
 

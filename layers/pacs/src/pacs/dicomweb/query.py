@@ -86,9 +86,16 @@ class Parameters:
 
 
 def parse_query(
-    level: Level, pairs: Sequence[tuple[str, str]], fixed: Mapping[str, str], *, combined: bool = True
+    level: Level,
+    pairs: Sequence[tuple[str, str]],
+    fixed: Mapping[str, str],
+    *,
+    combined: bool = True,
+    find: FindAttribute | None = None,
 ) -> Query:
     """A search at a level out of decoded query pairs and the UIDs (by keyword) that the path fixes.
+
+    `find` tells which attributes are matched on: without it, all that the index has.
 
     Ranges of a date and of its time are those of one moment, unless not `combined`: over DIMSE that is negotiated.
     Several values of a key are alternatives, whether multiplevaluematching says so or not.
@@ -96,7 +103,7 @@ def parse_query(
 
     Source: PS3.18 §10.6.1.2
     """
-    parameters = sort_out(pairs)
+    parameters = sort_out(pairs, find or find_attribute)
     switches = {name: switch(parameters, name) for name in SWITCHES}
     fuzzy = switches["fuzzymatching"]
     fixed_filters = [fixed_filter(keyword, uid) for keyword, uid in fixed.items()]

@@ -7,7 +7,7 @@ from typing import Any
 from pacs.bootstrap import services
 from pacs.errors import Unauthenticated
 from pacs.people.permissions import may
-from pacs.people.scope import Scope
+from pacs.people.scope import LINKED, Scope
 
 BEARER = "bearer "
 SESSION_COOKIE = "pacs_session"
@@ -63,7 +63,7 @@ def is_our_page(method: str, headers: Mapping[str, str], scope: Scope) -> bool:
 
     Browsers send a session's cookie whoever makes the call; a launch's only from our own pages, for it is strict.
     """
-    if method in SAFE or scope.role == "launch" or bearer_of(headers):
+    if method in SAFE or scope.role in LINKED or bearer_of(headers):
         return True
     return services().tokens.is_csrf(scope.session_id, headers.get("x-csrf-token", ""))
 

@@ -16,7 +16,7 @@ from starlette.types import Scope as ASGIScope
 from pacs.bootstrap import settings
 from pacs.entry.observability import logger
 from pacs.errors import UNKNOWN, PacsError, TooManyRequests, Unauthenticated, answer_for
-from pacs.people.scope import Scope
+from pacs.people.scope import SHARED, Scope
 from pacs.viewing.origins import allowed_origins, shared_with
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
@@ -60,7 +60,12 @@ async def current_scope(request: Request) -> Scope:
     context = (event.get("requestContext") or {}).get("authorizer") or {}
     if "scope" not in context:
         raise Unauthenticated("a token is needed")
-    return Scope.from_json(context["scope"])
+    scope = Scope.from_json(context["scope"])
+    if scope.role in SHARED:
+        from pacs.entry.sharing import require_open_share  # asks the database, which most calls do not need here
+
+        require_open_share(scope)
+    return scope
 
 
 CurrentScope = Annotated[Scope, Depends(current_scope)]

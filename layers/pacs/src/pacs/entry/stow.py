@@ -63,6 +63,8 @@ def store_request(
     content_type = parse_content_type(request.headers.get("content-type"))
     part_type = type_of_parts(content_type)
     source_ip = request.client.host if request.client else ""
+    if scope.privacy:
+        raise Forbidden("links with privacy store nothing")
     if scope.branches == ():
         raise Forbidden("no branch is granted to store into")
     # Who sees some branches only stores into the first of them.

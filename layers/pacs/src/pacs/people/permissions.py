@@ -6,7 +6,7 @@ else. A member's role can be "importer", who uploads inside a window, or "enroll
 
 from typing import Literal, get_args
 
-from pacs.people.scope import Role, Scope
+from pacs.people.scope import LINKED, Role, Scope
 
 Action = Literal[
     "account.read",
@@ -14,11 +14,13 @@ Action = Literal[
     "account.enrol",
     "archive.search",
     "archive.retrieve",
+    "archive.download",
     "archive.store",
     "archive.delete",
     "worklist.read",
     "worklist.change",
     "launch.create",
+    "share.create",
     "reports.read",
     "reports.drafts",
     "reports.write",
@@ -39,13 +41,16 @@ ALLOWED: dict[Action, tuple[Holder, ...]] = {
     "account.read": (*CLINICAL, "accounting", "importer", "enrolling", "launch", "system"),
     "account.manage": (*CLINICAL, "accounting", "importer"),
     "account.enrol": (*CLINICAL, "accounting", "importer", "enrolling"),
-    "archive.search": (*CLINICAL, "launch", "system"),
-    "archive.retrieve": (*CLINICAL, "launch", "system"),
+    "archive.search": (*CLINICAL, *LINKED, "system"),
+    "archive.retrieve": (*CLINICAL, *LINKED, "system"),
+    # Whole instances as files; a viewer does with frames and metadata.
+    "archive.download": (*CLINICAL, "launch", "share-download", "system"),
     "archive.store": (*CLINICAL, "importer", "launch", "system"),
     "archive.delete": ("admin", "centre"),
     "worklist.read": (*CLINICAL, "launch", "system"),
     "worklist.change": (*CLINICAL, "system"),
     "launch.create": (*CLINICAL, "system"),
+    "share.create": (*CLINICAL, "system"),
     "reports.read": (*CLINICAL, "system"),
     "reports.drafts": ("admin", "radiologist", "individual", "system"),
     "reports.write": ("radiologist", "individual"),

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 MemberRole = Literal["admin", "centre", "technician", "radiologist", "accounting", "individual"]
-Role = MemberRole | Literal["importer", "enrolling", "launch", "system"]
+Role = MemberRole | Literal["importer", "enrolling", "launch", "share", "share-download", "system"]
+LINKED: tuple[Role, ...] = ("launch", "share", "share-download")
+SHARED: tuple[Role, ...] = LINKED[1:]
 MEMBER_ROLES: tuple[MemberRole, ...] = get_args(MemberRole)
 
 
@@ -13,9 +15,10 @@ MEMBER_ROLES: tuple[MemberRole, ...] = get_args(MemberRole)
 class Scope:
     """One tenant's view. `branches` and `studies` of None mean all of them; an empty tuple means none.
 
-    `privacy` asks that answers carry no identifying attribute. `role` "launch" is the bearer of a viewer's
-    link; "system" is the archive itself (indexer, deriver, the `pacs` command). `pacs.people.permissions` tells what
-    a role, and the right of a `manager`, may do.
+    `privacy` asks that answers carry no identifying attribute; `studies` are then those that strangers know. `role`
+    "launch" is the bearer of a viewer's link, "share" and "share-download" of one for people from outside, which
+    `session_id` names; "system" is the archive itself (indexer, deriver, the `pacs` command). `pacs.people.permissions`
+    tells what a role, and the right of a `manager`, may do.
     """
 
     organization_id: str

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from urllib.parse import quote, urlencode
 
@@ -144,8 +144,9 @@ def launch_cookies(tokens: Tokens, launch: Launch, now: datetime) -> Iterator[Co
     if remaining_s <= 0:
         return
     # The same study launched twice in the same way needs one cookie; with and without privacy, two.
-    same = hashlib.sha256(f"{scope.organization_id} {scope.member_id} {scope.privacy}".encode()).hexdigest()[:8]
+    way = f"{scope.organization_id} {scope.member_id} {scope.privacy} {scope.session_id}"
+    same = hashlib.sha256(way.encode()).hexdigest()[:8]
     for study in launch.studies:
-        narrowed = Scope(scope.organization_id, "launch", None, (study,), scope.privacy, scope.member_id)
+        narrowed = replace(scope, studies=(study,))
         value = tokens.sign(narrowed, "launch", ttl_s=remaining_s)
         yield Cookie(f"{COOKIE_PREFIX}{same}", value, f"/dicomweb/studies/{study}", remaining_s)

@@ -101,11 +101,11 @@ def preferred_language(accept_language: str) -> Language:
     return best[1]
 
 
-def render(template: str, **values: object) -> Page:
+def render(template: str, *, forms: str = "'none'", images: str = "'self'", **values: object) -> Page:
     nonce = secrets.token_urlsafe(16)
     policy = (
         f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self';"
-        " img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        f" img-src {images}; base-uri 'none'; form-action {forms}; frame-ancestors 'none'"
     )
     return Page(
         environment().get_template(template).render(nonce=nonce, **values),

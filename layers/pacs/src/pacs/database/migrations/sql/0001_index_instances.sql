@@ -123,28 +123,29 @@ create function upsert_instances(batch jsonb, moment timestamptz) returns void l
 begin
   insert into instances as t (
     organization_id, study_instance_uid, series_instance_uid, sop_instance_uid, sop_class_uid, instance_number,
-    content_date, content_time, number_of_frames, rows, columns, bits_allocated, dicom, object_key, size_bytes,
-    sha256, transfer_syntax_uid, frames, metadata_key, received_at, updated_at)
+    content_date, content_time, number_of_frames, rows, columns, bits_allocated, burned_in_annotation, dicom,
+    object_key, size_bytes, sha256, transfer_syntax_uid, frames, metadata_key, received_at, updated_at)
   select
     i.organization_id, i.study_instance_uid, i.series_instance_uid, i.sop_instance_uid, a.sop_class_uid,
     a.instance_number, a.content_date, a.content_time, a.number_of_frames, a.rows, a.columns, a.bits_allocated,
-    coalesce(i.instance_dicom, '{}'), i.object_key, i.size_bytes, i.sha256, i.transfer_syntax_uid, i.frames,
-    i.metadata_key, i.received_at, moment
+    a.burned_in_annotation, coalesce(i.instance_dicom, '{}'), i.object_key, i.size_bytes, i.sha256,
+    i.transfer_syntax_uid, i.frames, i.metadata_key, i.received_at, moment
   from incoming_instances(batch) i, jsonb_populate_record(cast(null as instances), i.instance) a
   on conflict (organization_id, study_instance_uid, series_instance_uid, sop_instance_uid) do update set
     (sop_class_uid, instance_number, content_date, content_time, number_of_frames, rows, columns, bits_allocated,
-      dicom, object_key, size_bytes, sha256, transfer_syntax_uid, frames, metadata_key, received_at, updated_at)
+      burned_in_annotation, dicom, object_key, size_bytes, sha256, transfer_syntax_uid, frames, metadata_key,
+      received_at, updated_at)
     = (excluded.sop_class_uid, excluded.instance_number, excluded.content_date, excluded.content_time,
-      excluded.number_of_frames, excluded.rows, excluded.columns, excluded.bits_allocated, excluded.dicom,
-      excluded.object_key, excluded.size_bytes, excluded.sha256, excluded.transfer_syntax_uid, excluded.frames,
-      excluded.metadata_key, excluded.received_at,
+      excluded.number_of_frames, excluded.rows, excluded.columns, excluded.bits_allocated,
+      excluded.burned_in_annotation, excluded.dicom, excluded.object_key, excluded.size_bytes, excluded.sha256,
+      excluded.transfer_syntax_uid, excluded.frames, excluded.metadata_key, excluded.received_at,
       case when (t.sop_class_uid, t.instance_number, t.content_date, t.content_time, t.number_of_frames, t.rows,
-          t.columns, t.bits_allocated, t.dicom, t.object_key, t.size_bytes, t.sha256, t.transfer_syntax_uid,
-          t.frames)
+          t.columns, t.bits_allocated, t.burned_in_annotation, t.dicom, t.object_key, t.size_bytes, t.sha256,
+          t.transfer_syntax_uid, t.frames)
         is distinct from (excluded.sop_class_uid, excluded.instance_number, excluded.content_date,
           excluded.content_time, excluded.number_of_frames, excluded.rows, excluded.columns,
-          excluded.bits_allocated, excluded.dicom, excluded.object_key, excluded.size_bytes, excluded.sha256,
-          excluded.transfer_syntax_uid, excluded.frames)
+          excluded.bits_allocated, excluded.burned_in_annotation, excluded.dicom, excluded.object_key,
+          excluded.size_bytes, excluded.sha256, excluded.transfer_syntax_uid, excluded.frames)
         then moment else t.updated_at end)
   where t.received_at <= excluded.received_at;
 end

@@ -146,6 +146,7 @@ create table instances (
   rows integer,
   columns integer,
   bits_allocated integer,
+  burned_in_annotation text collate "C",
   dicom jsonb not null default '{}',
   object_key text collate "C" not null,
   size_bytes bigint not null,

@@ -1,0 +1,9 @@
+"""Links for people from outside: made and kept by members, opened by whoever has one."""
+
+from fastapi import APIRouter
+
+from functions.shares import keeping, opening
+
+router = APIRouter()
+for part in (keeping, opening):
+    router.routes += part.router.routes

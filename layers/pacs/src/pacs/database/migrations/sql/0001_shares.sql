@@ -1,0 +1,36 @@
+-- What an organization's UIDs are told as is made with its key, which never changes.
+create table private_keys (
+  organization_id uuid primary key,
+  key text not null
+);
+
+-- What studies are called in links with privacy, written when such a link is made.
+create table private_studies (
+  organization_id uuid not null,
+  private_uid text collate "C" not null,
+  study_instance_uid text collate "C" not null,
+  primary key (organization_id, private_uid)
+);
+
+-- Links for people from outside. `token_hash` is the SHA-256 of what the link says.
+create table external_study_shares (
+  id uuid primary key,
+  organization_id uuid not null references organizations (id),
+  member_id uuid references organization_members (id),
+  token_hash text not null unique,
+  studies jsonb not null,
+  note text not null,
+  privacy boolean not null,
+  may_download boolean not null,
+  not_before timestamptz not null,
+  expires_at timestamptz not null,
+  maximum_views integer,
+  views integer not null default 0,
+  pin_hash text,
+  pin_failures integer not null default 0,
+  pin_blocked_until timestamptz,
+  created_at timestamptz not null,
+  revoked_at timestamptz
+);
+
+create index external_study_shares_of on external_study_shares (organization_id, created_at desc);
