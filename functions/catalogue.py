@@ -254,13 +254,11 @@ FUNCTIONS = described(
         routes=(
             Route("POST", "/api/share", "share.create"),
             Route("GET", "/api/shares", "share.create"),
-            Route("PATCH", "/api/shares/{share}", "share.create"),
-            Route("DELETE", "/api/shares/{share}", "share.create"),
+            *(Route(each, "/api/shares/{share}", "share.create") for each in ("PATCH", "DELETE")),
             Route("GET", "/api/share/{token}", public=True),
             Route("GET", "/share", public=True),
             Route("POST", "/share", public=True),
         ),
-        # Reads the archive for the previews of a link's page.
         grants=(*READ_ARCHIVE, Grant("secret:signing", ("read",))),
         layers=("pacs", "codecs"),
         memory_mib=1024,
