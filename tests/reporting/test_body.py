@@ -13,6 +13,7 @@ from pacs.reporting.body import (
     SECTIONS,
     TAGS,
     checked,
+    lines_of,
     plain,
     require_words,
     sanitised,
@@ -51,6 +52,8 @@ ATTEMPTS = [
     "\x00<scr\x00ipt>alert(1)</script>",
     "<template><script>alert(1)</script></template>",
     "<xmp><img src=x onerror=alert(1)></xmp>",
+    "<p title='x' lang=tr>a</p>",
+    "</<noscript><p title='</noscript><img src=x onerror=alert(1)>'></noscript>",
     "<li x-data=\"alert(1)\" hx-get='//evil.example'>a</li>",
 ]
 
@@ -97,6 +100,18 @@ def test_words_lines_lists_and_emphasis_are_kept() -> None:
     html = "<p>Sağ <b>akciğer</b> 5&nbsp;mm &lt; 1 cm</p><ol><li>bir<ul><li>iç</li></ul></li><li>iki</li></ol>"
     assert sanitised(html) == html.replace("&nbsp;", "\xa0") or sanitised(html) == html
     assert plain(sanitised(html)).splitlines() == ["Sağ akciğer 5 mm < 1 cm", "1. bir", "- iç", "2. iki"]
+
+
+def test_items_keep_their_marks_and_what_follows_a_list_stands_apart() -> None:
+    html = "<ol><li><p>bir</p></li><li></li><li>iki<br>devam</li></ol><p>sonra 10<sup>3</sup> H<sub>2</sub>O</p>"
+    lines = lines_of(sanitised(html))
+    assert [(line.depth, line.text) for line in lines] == [
+        (1, "1. bir"),
+        (1, "3. iki"),
+        (1, "devam"),
+        (0, "sonra 10³ H₂O"),
+    ]
+    assert lines_of("a <b>b <i>c</i></b>")[0].pieces == [("", "a "), ("B", "b "), ("BI", "c")]
 
 
 def test_headings_blocks_and_tables_become_lines() -> None:

@@ -2,6 +2,7 @@
 
 import io
 import re
+import struct
 import subprocess
 import zlib
 from dataclasses import replace
@@ -19,7 +20,7 @@ from pacs.errors import BadRequest, Conflict, NotFound
 from pacs.reporting.body import sanitised
 from pacs.reporting.documents import Document, document_of, person_name
 from pacs.reporting.letterheads import change_letterhead, read_letterhead
-from pacs.reporting.pdf import render_pdf
+from pacs.reporting.pdf import ReportPdf, render_pdf
 from pacs.reporting.publishing import report_pdf, send_to_centre, store_documents
 from pacs.reporting.signing import Again, add_addendum
 from pacs.reporting.structured import encapsulated_pdf, structured_report
@@ -64,6 +65,33 @@ def test_a_pdf_joins_and_orders_arabic_letters(practice: Practice) -> None:
     document = signed(practice, PERSIAN, "fa")
     found = letters(render_pdf(document))
     assert {"گ", "پ", "ی"} <= found | {"ﮔ", "ﭘ", "ﯾ"} and set("CT") <= found
+
+
+def latin_as_seen(page: ReportPdf) -> str:
+    """The Latin letters of a page, from left to right and from top to bottom."""
+    font_of_page: Any = page.fonts["fira"]
+    letters = {code: "".join(map(chr, glyph.unicode)) for glyph, code in font_of_page.subset.items()}
+    escaped = {b"\\r": b"\r", b"\\n": b"\n", b"\\(": b"(", b"\\)": b")", b"\\\\": b"\\"}
+    seen, font, outside = "", b"", b""
+    drawn: Any = page.pages[1].contents
+    contents = bytes(drawn)
+    operators = rb"(/F\d+) |(q) BT|ET (Q)|\(((?:[^\\()]|\\.)*)\) Tj"
+    for name, saved, restored, shown in re.findall(operators, contents, re.DOTALL):
+        outside = font if saved else outside
+        font = name or (outside if restored else font)
+        if shown and font == b"/F1":
+            codes = re.sub(rb"\\.", lambda found: escaped[found[0]], shown, flags=re.DOTALL)
+            seen += "".join(letters[code] for code in struct.unpack(f">{len(codes) // 2}H", codes))
+    return seen
+
+
+def test_latin_words_in_persian_lines_are_not_turned_round(document: Document) -> None:
+    page = ReportPdf(replace(document, language="fa"))
+    page.add_page()
+    page.body("<p>در سطح <b>L4-L5</b> و T2 FLAIR</p><p>Ek bilgi (CT)</p><ul><li>اندازه 12 mm (MR)</li></ul>")
+    seen = latin_as_seen(page)
+    page.output()
+    assert all(words in seen for words in ("L4-L5", "T2 FLAIR", "Ek bilgi (CT)", "mm (MR)"))
 
 
 def test_a_draft_says_that_it_is_one(practice: Practice) -> None:

@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Any, Literal, get_args
 
@@ -29,6 +30,8 @@ TAGS = {"p", "br", "b", "strong", "i", "em", "u", "s", "sub", "sup", "ul", "ol",
 # What is inside these is no text of a report.
 DROPPED = {"script", "style", "title", "textarea", "noscript", "noembed", "noframes", "iframe", "xmp", "template"}
 DROPPED |= {"object", "svg", "math", "select"}
+# Without this line of it `title` and `lang` would be let through.
+NONE: dict[str, set[str]] = {"*": set()}
 HEADING, ROW, CELL = r"h[1-6]", r"(?:div|tr|table|tbody|thead|blockquote|section|article|pre)", r"t[dh]"
 LINES = (
     (re.compile(rf"<{HEADING}\b[^>]*>", re.IGNORECASE), "<p><b>"),
@@ -39,6 +42,8 @@ LINES = (
     (re.compile(rf"</{CELL}\s*>", re.IGNORECASE), " "),
 )
 NOTHING = re.compile(r"<p>\s*(?:<b>\s*</b>)?\s*</p>")
+STYLES = {"b": "B", "strong": "B", "i": "I", "em": "I", "u": "U"}
+RAISED = {"sup": str.maketrans("0123456789+-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻"), "sub": str.maketrans("0123456789+-", "₀₁₂₃₄₅₆₇₈₉₊₋")}
 # Characters that XML and PDF know nothing of.
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
 PLACEHOLDER = re.compile(r"\{\{\s*\w+\s*\}\}")
@@ -62,7 +67,7 @@ def sanitised(html: str) -> str:
     text = CONTROL.sub("", html)
     for pattern, replacement in LINES:
         text = pattern.sub(replacement, text)
-    cleaned = nh3.clean(text, tags=TAGS, clean_content_tags=DROPPED, attributes={}, url_schemes=set(), link_rel=None)
+    cleaned = nh3.clean(text, tags=TAGS, clean_content_tags=DROPPED, attributes=NONE, url_schemes=set(), link_rel=None)
     return NOTHING.sub("", cleaned).strip()
 
 
@@ -73,12 +78,26 @@ def checked_language(language: str) -> str:
     return language
 
 
+@dataclass
+class Line:
+    """A paragraph or an item of a list, as pieces of text with their style: of the letters B, I and U, or none."""
+
+    depth: int
+    pieces: list[tuple[str, str]]
+
+    @property
+    def text(self) -> str:
+        return "".join(text for _, text in self.pieces).rstrip()
+
+
 class Lines(HTMLParser):
-    """Gathers the text of sanitised HTML, a line for each paragraph and item."""
+    """Gathers the lines of sanitised HTML."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
-        self.lines = [""]
+        self.lines = [Line(0, [])]
+        self.marks = 0  # pieces of the last line that are the mark of an item
+        self.open: list[str] = []
         self.numbers: list[int] = []  # of open lists: the last number, or -1 without numbers
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -90,28 +109,53 @@ class Lines(HTMLParser):
             numbered = bool(self.numbers) and self.numbers[-1] >= 0
             if numbered:
                 self.numbers[-1] += 1
-            self.lines[-1] = f"{self.numbers[-1]}. " if numbered else "- "
+            self.lines[-1] = Line(len(self.numbers), [("", f"{self.numbers[-1]}. " if numbered else "- ")])
+            self.marks = 1
+        if tag in STYLES or tag in RAISED:
+            self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
+        if tag in self.open:
+            self.open.remove(tag)
         if tag in ("ul", "ol") and self.numbers:
             self.numbers.pop()
         if tag in ("p", "li", "ul", "ol"):
             self.break_line()
+        if tag == "li" and self.marks:
+            self.lines.pop()  # there was nothing but its mark
+            self.begin_line()
 
     def handle_data(self, data: str) -> None:
-        self.lines[-1] += re.sub(r"\s+", " ", data) if self.lines[-1] else re.sub(r"\s+", " ", data).lstrip()
+        words = re.sub(r"\s+", " ", data)
+        for tag in self.open:
+            words = words.translate(RAISED.get(tag, {}))
+        pieces = self.lines[-1].pieces
+        style = "".join(sorted({STYLES[tag] for tag in self.open if tag in STYLES}))
+        pieces.append((style, words if pieces else words.lstrip()))
 
     def break_line(self) -> None:
-        if self.lines[-1].strip(" -"):
-            self.lines.append("")
+        last = self.lines[-1]
+        if any(text.strip() for _, text in last.pieces[self.marks :]):
+            self.begin_line()
+        elif not self.marks:
+            last.depth = len(self.numbers)
+
+    def begin_line(self) -> None:
+        self.lines.append(Line(len(self.numbers), []))
+        self.marks = 0
+
+
+def lines_of(html: str) -> list[Line]:
+    """The lines of sanitised HTML. Raised and lowered digits are characters of their own: 10³ is not 103."""
+    parser = Lines()
+    parser.feed(html)
+    parser.close()
+    return [line for line in parser.lines if line.text.strip()]
 
 
 def plain(html: str) -> str:
     """The text of sanitised HTML: a line for each paragraph and item."""
-    parser = Lines()
-    parser.feed(html)
-    parser.close()
-    return "\n".join(line.rstrip() for line in parser.lines if line.strip())
+    return "\n".join(line.text for line in lines_of(html))
 
 
 def require_words(sections: Sections) -> None:

@@ -3,15 +3,14 @@
 Fira Sans and IBM Plex Sans Arabic are embedded, as far as they are used; HarfBuzz joins and orders the letters.
 """
 
-from html import escape
 from importlib.util import find_spec
 from pathlib import Path
+from unicodedata import bidirectional
 
 from fpdf import FPDF
 from fpdf.enums import XPos, YPos
-from fpdf.errors import FPDFException
 
-from pacs.reporting.body import RIGHT_TO_LEFT, SECTIONS, plain
+from pacs.reporting.body import RIGHT_TO_LEFT, SECTIONS, lines_of, plain
 from pacs.reporting.documents import Document, date_text, headings, person_name
 from pacs.reporting.versions import Version
 
@@ -126,12 +125,20 @@ class ReportPdf(FPDF):
             self.ln(3)
 
     def body(self, html: str) -> None:
-        """Sanitised HTML; should its nesting be more than the writer of PDF takes, its plain text."""
-        self.set_font(FONT, "", 10.5)
-        marked = html.replace("<p>", '<p align="right">') if self.right_to_left else html
-        try:
-            self.write_html(marked if "<p" in marked else f"<p>{marked}</p>")
-        except FPDFException:
-            self.write_html("".join(f"<p>{escape(line)}</p>" for line in plain(html).splitlines()))
-        self.ln(0)
-        self.set_x(self.l_margin)
+        """Sanitised HTML, line by line. A line with right-to-left letters is laid out as a whole, without emphasis:
+        only so are words of both directions sure to stand in their order.
+        """
+        for line in lines_of(html):
+            self.set_left_margin(MARGIN_MM + 5 * line.depth)
+            if any(bidirectional(letter) in ("R", "AL") for letter in line.text):
+                self.set_left_margin(MARGIN_MM)
+                self.say(line.text, size=10.5)
+            elif self.right_to_left:
+                self.say(line.text, size=10.5, align="L")
+            else:
+                for style, words in line.pieces:
+                    self.set_font(FONT, style, 10.5)
+                    self.write(5.3, words)
+                self.ln(5.8)
+        self.set_left_margin(MARGIN_MM)
+        self.set_x(MARGIN_MM)
