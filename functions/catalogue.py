@@ -387,9 +387,15 @@ FUNCTIONS = described(
 
 
 def deployed_routes(function: Function) -> tuple[Route, ...]:
-    """What API Gateway has of a function. Pages are what nobody else answers: a stack has room for few resources."""
-    greedy = (Route("ANY", "/", public=True), Route("ANY", "/{page+}", public=True))
-    return greedy if function.name == "pages" else function.routes
+    """What API Gateway has of a function. Stacks have room for few resources: pages are whatever nobody else answers.
+
+    Those beside the routes of others are named: what API Gateway knows the beginning of, it hands to nobody else.
+    """
+    if function.name != "pages":
+        return function.routes
+    taken = {route.path.split("/")[1] for each in FUNCTIONS if each is not function for route in each.routes}
+    beside = [route for route in function.routes if route.path.split("/")[1] in taken]
+    return (Route("ANY", "/", public=True), Route("ANY", "/{page+}", public=True), *beside)
 
 
 def function(name: str) -> Function:

@@ -8,12 +8,13 @@ from pacs.archive.reconciling import reconcile
 from pacs.archive.trash import purge_deleted
 from pacs.bootstrap import services
 from pacs.entry.observability import logger
+from pacs.people.expiring import prune_sign_ins
 from pacs.ports import Services
 from pacs.worklist.subscriptions import prune_events
 
 
 def prune(services: Services) -> dict[str, int]:
-    return prune_arrivals(services) | prune_events(services)
+    return prune_arrivals(services) | prune_events(services) | prune_sign_ins(services)
 
 
 TASKS = {"reconcile": reconcile, "purge": purge_deleted, "expire": expire_objects, "prune": prune}

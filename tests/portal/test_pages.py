@@ -139,6 +139,13 @@ def test_a_study_opens_by_a_link_of_its_own(clinic: Any, sample: Callable[[str],
     assert send(clinic, "/worklist/open", scope, study="1.2.3").status_code == 404
 
 
+def test_a_study_tells_its_code_and_how_far_it_is(clinic: Any, sample: Callable[[str], bytes]) -> None:
+    clinic.add(sample("CT_small.dcm"))
+    [row] = clinic.services.database.fetch(text("update studies set urgent = true returning code"))
+    page = show(clinic, "/worklist", scope_of(clinic, "admin")).text
+    assert f"<code>{row['code']}</code>" in page and "<td>Received" in page and "Urgent" in page
+
+
 def test_an_error_on_an_open_page_is_a_notice_with_its_reference(clinic: Any) -> None:
     answer = show(clinic, "/worklist?since=x", scope_of(clinic, "admin"), **{"HX-Request": "true"})
     assert (answer.status_code, answer.headers["hx-retarget"]) == (400, "#problems")

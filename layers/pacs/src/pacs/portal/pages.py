@@ -82,6 +82,15 @@ ROLE_NAMES = {
     "importer": marked("Importer"),
     "enrolling": marked("Administrator"),
 }
+STATE_NAMES = {
+    "received": marked("Received"),
+    "assigned": marked("Assigned"),
+    "claimed": marked("Being read"),
+    "draft": marked("Draft"),
+    "preliminary": marked("Preliminary"),
+    "final": marked("Final"),
+    "addendum": marked("Addendum"),
+}
 # What people are told of an error, by its public code; the message for programs is English.
 ERROR_TEXTS = {
     "BAD_REQUEST": marked("Something in the form is not right."),
@@ -89,7 +98,7 @@ ERROR_TEXTS = {
     "SECOND_FACTOR_NEEDED": marked("Enter the code of your second factor."),
     "FORBIDDEN": marked("Your account may not do this."),
     "NOT_FOUND": marked("There is nothing at this address, or it is not yours to see."),
-    "CONFLICT": marked("There is one like this already."),
+    "CONFLICT": marked("Somebody was faster, or there is one like this already."),
     "TOO_MANY_REQUESTS": marked("Too many attempts. Wait a little and try again."),
     "UNAVAILABLE": marked("A part of the archive does not answer. Try again in a moment."),
 }
@@ -147,6 +156,7 @@ def environment() -> Environment:
         "themes": THEMES,
         "doors": DOOR_SIGNS,
         "role_names": ROLE_NAMES,
+        "state_names": STATE_NAMES,
         "error_text": error_text,
     }
     return made

@@ -5,7 +5,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from pacs.archive.search import Json, search
+from sqlalchemy import text
+
+from pacs.archive.search import Json, scope_conditions, search
 from pacs.dicomweb.query import parse_query
 from pacs.errors import BadRequest
 from pacs.people.organizations import Branch, list_branches
@@ -51,6 +53,17 @@ class Filters:
 
 
 @dataclass(frozen=True)
+class Work:
+    """How far the work on a study is; `reader` is who has claimed it."""
+
+    code: str
+    state: str
+    urgent: bool
+    reader_id: str
+    reader: str
+
+
+@dataclass(frozen=True)
 class StudyRow:
     study: str
     patient_name: str
@@ -62,6 +75,7 @@ class StudyRow:
     description: str
     series: int
     instances: int
+    work: Work
 
 
 @dataclass(frozen=True)
@@ -70,9 +84,9 @@ class StudyPage:
     next_offset: int | None
 
 
-def part(text: str) -> str:
+def part(typed: str) -> str:
     """A pattern that finds a text anywhere; wildcards that somebody typed stay what they are."""
-    return text if not text or "*" in text or "?" in text else f"*{text}*"
+    return typed if not typed or "*" in typed or "?" in typed else f"*{typed}*"
 
 
 def list_studies(database: Database, scope: Scope, filters: Filters, *, offset: int, origin: str) -> StudyPage:
@@ -83,7 +97,22 @@ def list_studies(database: Database, scope: Scope, filters: Filters, *, offset: 
         scope = replace(scope, branches=(filters.branch,))
     query = parse_query("study", filters.pairs, {})
     found = search(database, scope, replace(query, limit=PAGE_SIZE + 1, offset=offset), origin=origin)
-    return StudyPage([row_of(each) for each in found[:PAGE_SIZE]], offset + PAGE_SIZE if found[PAGE_SIZE:] else None)
+    work = works(database, scope, [first(each, STUDY) for each in found[:PAGE_SIZE]])
+    rows = [row_of(each, work[first(each, STUDY)]) for each in found[:PAGE_SIZE] if first(each, STUDY) in work]
+    return StudyPage(rows, offset + PAGE_SIZE if found[PAGE_SIZE:] else None)
+
+
+def works(database: Database, scope: Scope, studies: list[str]) -> dict[str, Work]:
+    """The work on each of these studies."""
+    parameters: dict[str, Any] = {"studies": studies}
+    conditions = " and ".join([*scope_conditions(scope, parameters), "s.study_instance_uid = any(:studies)"])
+    statement = (
+        "select s.study_instance_uid, s.code, s.state, s.urgent, coalesce(cast(s.claimed_by as text), '')"  # noqa: S608
+        " as reader_id, coalesce(m.name, '') as reader from studies s"
+        f" left join organization_members m on m.id = s.claimed_by where {conditions}"
+    )
+    rows = database.fetch(text(statement), parameters)
+    return {row["study_instance_uid"]: Work(*list(row.values())[1:]) for row in rows}
 
 
 def seen_branches(database: Database, scope: Scope) -> list[Branch]:
@@ -91,7 +120,7 @@ def seen_branches(database: Database, scope: Scope) -> list[Branch]:
     return [each for each in list_branches(database, scope) if scope.branches is None or each.id in scope.branches]
 
 
-def row_of(document: Json) -> StudyRow:
+def row_of(document: Json, work: Work) -> StudyRow:
     time = first(document, STUDY_TIME)
     return StudyRow(
         study=first(document, STUDY),
@@ -104,6 +133,7 @@ def row_of(document: Json) -> StudyRow:
         description=first(document, STUDY_DESCRIPTION),
         series=int(first(document, SERIES) or 0),
         instances=int(first(document, INSTANCES) or 0),
+        work=work,
     )
 
 
@@ -117,5 +147,5 @@ def readable_name(document: Json) -> str:
     """A person's name as it is read aloud: family name first, then the given ones. Source: PS3.5 §6.2.1.1"""
     values = document.get(PATIENT_NAME, {}).get("Value", [])
     name: Mapping[str, str] = values[0] if values and isinstance(values[0], dict) else {}
-    text = name.get("Alphabetic") or name.get("Ideographic") or name.get("Phonetic") or ""
-    return " ".join(each for each in text.split("^") if each)
+    read = name.get("Alphabetic") or name.get("Ideographic") or name.get("Phonetic") or ""
+    return " ".join(each for each in read.split("^") if each)
