@@ -25,6 +25,12 @@ EXPECTED = {
     "archive.delete": "admin centre",
     "worklist.read": "admin centre technician radiologist individual launch system",
     "worklist.change": "admin centre technician radiologist individual system",
+    "studies.read": "admin centre technician radiologist individual system",
+    "studies.upload": "admin centre technician radiologist individual importer system",
+    "studies.assign": "admin centre technician individual system",
+    "studies.claim": "radiologist individual",
+    "studies.release": "admin centre technician radiologist individual system",
+    "studies.arrange": "admin centre individual",
     "launch.create": "admin centre technician radiologist individual system",
     "share.create": "admin centre technician radiologist individual system",
     "reports.read": "admin centre technician radiologist individual system",
@@ -112,6 +118,7 @@ def test_an_importer_uploads_inside_its_window_only() -> None:
         "account.manage",
         "account.enrol",
         "archive.store",
+        "studies.upload",
     ]
     inside = {minutes: importer.is_let_in(NOW + timedelta(minutes=minutes)) for minutes in (-1, 0, 59, 60)}
     assert inside == {-1: False, 0: True, 59: True, 60: False}
