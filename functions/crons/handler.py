@@ -10,11 +10,12 @@ from pacs.bootstrap import services
 from pacs.entry.observability import logger
 from pacs.people.expiring import prune_sign_ins
 from pacs.ports import Services
+from pacs.reading.pruning import prune_uploads
 from pacs.worklist.subscriptions import prune_events
 
 
 def prune(services: Services) -> dict[str, int]:
-    return prune_arrivals(services) | prune_events(services) | prune_sign_ins(services)
+    return prune_arrivals(services) | prune_events(services) | prune_sign_ins(services) | prune_uploads(services)
 
 
 TASKS = {"reconcile": reconcile, "purge": purge_deleted, "expire": expire_objects, "prune": prune}

@@ -1,7 +1,7 @@
 """The tables of reading: the history of studies, pools and modalities of readers, clocks, filters and uploads."""
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Identity, Index, Integer, Table, Text, func, text
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import JSONB
 
 from pacs.database.tables import count, identifier, metadata, moment, since_now, words
 
@@ -79,6 +79,7 @@ uploads = Table(
     words("state", nullable=False, server_default=text("'receiving'")),
     count("stored"),
     count("refused"),
-    Column("studies", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("studies", JSONB, nullable=False, server_default=text("'[]'")),
+    Column("problems", JSONB, nullable=False, server_default=text("'[]'")),
     since_now("created_at"),
 )

@@ -67,7 +67,8 @@ create table uploads (
   state text collate "C" not null default 'receiving' check (state in ('receiving', 'storing', 'stored', 'failed')),
   stored integer not null default 0,
   refused integer not null default 0,
-  studies text[] not null default '{}',
+  studies jsonb not null default '[]',
+  problems jsonb not null default '[]',
   created_at timestamptz not null default now()
 );
 
