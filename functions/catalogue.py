@@ -294,9 +294,8 @@ FUNCTIONS = described(
         routes=(
             *pages("GET", "", "/", "/giris", "/login", "/kurumsal/giris", "/corporate/login", "/yonetim/giris"),
             *pages("GET", "", "/admin/login", "/muhasebe/giris", "/accounting/login", "/auth/renew"),
-            *pages("POST", "", "/auth/door", "/auth/leave", "/preferences"),
             *pages("GET", "", "/forgotten", "/reset"),
-            *pages("POST", "", "/auth/forgotten", "/auth/reset"),
+            *pages("POST", "", "/auth/door", "/auth/leave", "/auth/forgotten", "/auth/reset", "/preferences"),
             *pages("GET", "account.enrol", "/account"),
             *pages("POST", "account.enrol", "/account/totp", "/account/totp/confirm"),
             *pages("POST", "account.manage", "/account/password", "/account/totp/remove", "/account/sessions/end"),
@@ -313,10 +312,7 @@ FUNCTIONS = described(
             Grant("secret:signing", ("read",)),
             Grant("database", ("use",)),
             Grant("mail", ("send",)),
-            # How much waits in each queue; what failed is put into the first again, when its original is there.
-            Grant("queue:index", ("watch",)),
-            Grant("queue:derive", ("watch",)),
-            Grant("queue:log", ("watch",)),
+            *(Grant(f"queue:{name}", ("watch",)) for name in ("index", "derive", "log")),
             Grant("queue:index", ("send",)),
             Grant("store:originals", ("read",)),
         ),
@@ -387,10 +383,7 @@ FUNCTIONS = described(
 
 
 def deployed_routes(function: Function) -> tuple[Route, ...]:
-    """What API Gateway has of a function. Stacks have room for few resources: pages are whatever nobody else answers.
-
-    Those beside the routes of others are named: what API Gateway knows the beginning of, it hands to nobody else.
-    """
+    """What API Gateway has of a function. Pages are what nobody else answers, named only beside others' routes."""
     if function.name != "pages":
         return function.routes
     taken = {route.path.split("/")[1] for each in FUNCTIONS if each is not function for route in each.routes}
