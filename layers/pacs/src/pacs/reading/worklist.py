@@ -34,7 +34,7 @@ class Sorting:
 
 UID = ("s.study_instance_uid", "text")
 RECEIVED = ("s.created_at", "timestamptz")
-SORTINGS: dict[Order, Sorting] = {
+ORDERINGS: dict[Order, Sorting] = {
     "worklist": Sorting((("(not s.urgent)", "boolean"), RECEIVED, UID)),
     "oldest": Sorting((RECEIVED, UID)),
     "newest": Sorting((RECEIVED, UID), descending=True),
@@ -59,7 +59,7 @@ def list_studies(
     """One page of the studies that are wanted and that the scope covers. Raises BadRequest."""
     if not 1 <= limit <= MOST:
         raise BadRequest(f"limit is 1 to {MOST}", field="limit")
-    sorting, now = SORTINGS[wanted.order], services.clock.now()
+    sorting, now = ORDERINGS[wanted.order], services.clock.now()
     parameters: dict[str, Any] = {"limit": limit + 1}
     where = [*scope_conditions(scope, parameters), *conditions(wanted, scope, now, parameters)]
     if after:
@@ -95,7 +95,7 @@ def read_after(after: str, order: Order) -> list[str]:
         found = orjson.loads(base64.urlsafe_b64decode(after.encode() + b"=" * (-len(after) % 4)))
     except (binascii.Error, ValueError) as error:
         raise BadRequest("after is no mark of a page", field="after") from error
-    wanted = [order, *SORTINGS[order].keys]
+    wanted = [order, *ORDERINGS[order].keys]
     if not isinstance(found, list) or len(found) != len(wanted) or found[0] != order:
         raise BadRequest("after is no mark of a page in this order", field="after")
     if not all(isinstance(each, str) and "\0" not in each for each in found):
