@@ -1,9 +1,10 @@
 """How far is the archive that runs here? Counts, queues and failures, and waiting for them. Asked by `pacs`."""
 
+import json
 import shutil
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -79,8 +80,17 @@ def retry_all(home: Home) -> int:
     queues = local_queue(home.services.settings)
     messages = {queue: queues.restart(queue) for queue in QUEUES}
     retry_failures(home.services, failures, messages[INDEX])
-    named = {key for bodies in messages.values() for body in bodies for key in named_keys(body) or [body]}
-    return len(named | {each["object_key"] for each in failures})
+    bodies = {body for each in messages.values() for body in each}
+    originals = {each["object_key"] for each in failures} | {key for body in bodies for key in named_keys(body)}
+    # What is to be made of a series whose originals are tried again is no work of its own.
+    others = [body for body in bodies if not named_keys(body) and not any(map(originals_of(body), originals))]
+    return len(originals) + len(others)
+
+
+def originals_of(body: str) -> Callable[[str], bool]:
+    """Whether a key is that of an original of the series that a message is about."""
+    prefix = "/".join([*json.loads(body).get("series", ()), ""])
+    return lambda key: prefix != "" and key.startswith(prefix)
 
 
 def dead_letters(home: Home) -> list[DeadLetter]:
