@@ -31,6 +31,7 @@ IMPORT_MODULES = {
     "migrate": 500,
     "pages": 800,
     "portal": 620,
+    "shares": 745,
     "reports": 675,
     "studies": 660,
     "workitems": 630,

@@ -28,17 +28,17 @@ def test_dead_letters_and_what_waits_for_its_next_try_come_back_as_if_new(queue:
     waits, _ = receive(queue, "a")
     queue.release([waits.message_id], delay_s=60)
     assert queue.depth("a").dead == 1
-    assert sorted(queue.restart("a")) == ["dead", "new", "waits"]
+    assert sorted(queue.restart("a")) == ["dead", "waits"]  # the new one is being worked on
     assert queue.depth("a").dead == 0
     received = receive(queue, "a")
-    assert sorted((each.body, each.receive_count) for each in received) == [("dead", 1), ("new", 1), ("waits", 1)]
+    assert sorted((each.body, each.receive_count) for each in received) == [("dead", 1), ("waits", 1)]
 
 
 def test_of_several_that_say_the_same_one_comes_back(queue: QueueTables) -> None:
     queue.send("a", ["x", "x", "y"])
     queue.send("b", ["x"])
-    for name in ("a", "b"):
-        receive(queue, name)
+    queue.release([each.message_id for each in receive(queue, "a")], delay_s=60)
+    receive(queue, "b")
     assert sorted(queue.restart("a")) == ["x", "y"]
     assert queue.depth("a").waiting == 2 and queue.depth("b").in_flight == 1
 
