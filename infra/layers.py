@@ -64,7 +64,12 @@ def install(packages: list[str], target: Path) -> None:
         listed.write("\n".join(packages))
         listed.flush()
         platform = ["--python-platform", PLATFORM, "--python-version", PYTHON, "--only-binary", ":all:"]
-        uv("pip", "install", "--no-deps", "--quiet", *platform, "--target", str(target), "--requirements", listed.name)
+        command = ["pip", "install", "--no-deps", "--quiet", *platform, "--target", str(target)]
+        command += ["--requirements", listed.name]
+        try:
+            uv(*command, "--offline")  # what was fetched once needs no index again
+        except LayerError:
+            uv(*command)
 
 
 def kept_files(folder: Path) -> Iterator[Path]:
