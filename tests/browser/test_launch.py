@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from pacs import bootstrap
 from pacs.local.secrets import SecretsFile
@@ -16,11 +16,6 @@ from pacs.viewing.launch import launch_url
 
 from .archive import SITE, STUDIES, Archive, serving
 
-CHROMIUM = "/usr/bin/chromium"
-# Software WebGL: the machines that run tests have no graphics card.
-FLAGS = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
-if os.geteuid() == 0:
-    FLAGS.append("--no-sandbox")  # as root Chromium runs without its sandbox, or not at all
 CANVAS = ".cornerstone-viewport-element canvas"
 # The picture as the canvas holds it: how many grey levels, and a sum that changes with it.
 PICTURE = """canvas => {
@@ -37,14 +32,6 @@ DRAWN = f"() => {{ const at = document.querySelector('{CANVAS}'); return at && (
 CHANGED = f"before => ({PICTURE})(document.querySelector('{CANVAS}')).sum !== before"
 
 Link = Callable[..., str]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

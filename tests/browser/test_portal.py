@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from sqlalchemy import text
 
 from tests.functions.conftest import clinic, sample
@@ -21,8 +21,6 @@ from tests.portal.people import members_of_each_role
 
 __all__ = ["clinic", "sample"]
 
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = ["--no-sandbox"] if os.geteuid() == 0 else []
 AXE = (Path(__file__).parent / "axe-4.14.1.min.js").read_text(encoding="utf-8")
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
 PICTURE_MAX_BYTES = 150_000
@@ -47,14 +45,6 @@ ARRIVAL = text(
     " now() - make_interval(days => day), study_instance_uid, series_instance_uid, transfer_syntax_uid, size_bytes"
     " from instances cross join generate_series(0, 9) as day where day % 4 <> 1"
 )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The servers that the contract suites run against: moto's for AWS, the embedded PostgreSQL for one machine."""
 
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,6 +16,8 @@ from infra.local.postgres import EmbeddedPostgres
 from pacs.database.data_api_driver import DataApiDatabase
 from pacs.database.engine import EngineDatabase
 from pacs.database.psycopg_driver import PsycopgDatabase
+from pacs.local.store import DirectoryStore
+from pacs.ports import ObjectStore
 from tests.contract.data_api_emulator import DataApiEmulator, serve
 
 AwsClient = Callable[[str], Any]
@@ -100,3 +103,21 @@ def open_database(request: pytest.FixtureRequest, data_api: DataApi) -> Iterator
 @pytest.fixture
 def database(open_database: Opener, fresh_dsn: str) -> EngineDatabase:
     return open_database(fresh_dsn)
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> DirectoryStore:
+    root = tmp_path_factory.mktemp("store")
+    return DirectoryStore(root, name="originals", journal=None, url_base="http://here", url_key=b"key" * 11)
+
+
+@pytest.fixture(scope="module", params=["directory", "s3_store"])
+def store(request: pytest.FixtureRequest) -> ObjectStore:
+    chosen: ObjectStore = request.getfixturevalue(request.param)
+    return chosen
+
+
+@pytest.fixture
+def folder() -> str:
+    """A prefix that no other test uses."""
+    return f"{uuid.uuid4().hex}/"

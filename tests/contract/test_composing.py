@@ -26,24 +26,6 @@ def s3_store(aws_client: Callable[[str], Any]) -> S3Store:
     return S3Store(name, client)
 
 
-@pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> DirectoryStore:
-    root = tmp_path_factory.mktemp("store")
-    return DirectoryStore(root, name="exchange", journal=None, url_base="http://here", url_key=b"key" * 11)
-
-
-@pytest.fixture(scope="module", params=["directory", "s3_store"])
-def store(request: pytest.FixtureRequest) -> ObjectStore:
-    chosen: ObjectStore = request.getfixturevalue(request.param)
-    return chosen
-
-
-@pytest.fixture
-def folder() -> str:
-    """A prefix that no other test uses."""
-    return f"{uuid.uuid4().hex}/"
-
-
 def original(store: ObjectStore, key: str, body: bytes) -> Span:
     """Store an original; the whole of it."""
     sha256 = hashlib.sha256(body).hexdigest()

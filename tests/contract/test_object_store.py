@@ -39,24 +39,6 @@ def s3_store(client: Any, bucket: str) -> S3Store:
     return S3Store(bucket, client)
 
 
-@pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> DirectoryStore:
-    root = tmp_path_factory.mktemp("store")
-    return DirectoryStore(root, name="originals", journal=None, url_base="http://here", url_key=b"key" * 11)
-
-
-@pytest.fixture(scope="module", params=["directory", "s3_store"])
-def store(request: pytest.FixtureRequest) -> ObjectStore:
-    chosen: ObjectStore = request.getfixturevalue(request.param)
-    return chosen
-
-
-@pytest.fixture
-def folder() -> str:
-    """A prefix that no other test uses."""
-    return f"{uuid.uuid4().hex}/"
-
-
 def store_original(store: ObjectStore, key: str, body: bytes | Path) -> Outcome:
     data = body if isinstance(body, bytes) else body.read_bytes()
     return store.store_original(key, body, sha256=sha256(data), metadata={"calling-ae": "CT1"})

@@ -1,7 +1,6 @@
 """A process of the launch function: its own home and keys, and a clock that tests turn."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,19 +10,9 @@ from pacs.bootstrap import Services
 from pacs.local.secrets import SecretsFile
 from pacs.people.tokens import Tokens
 from pacs.settings import Settings
+from tests.functions.doors import TurnedClock
 
 ORIGIN = "https://pacs.example"
-
-
-class TurnedClock:
-    def __init__(self) -> None:
-        self.at = datetime(2026, 1, 5, 9, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        return self.at
-
-    def pass_s(self, seconds: float) -> None:
-        self.at += timedelta(seconds=seconds)
 
 
 @pytest.fixture

@@ -20,8 +20,9 @@ from pacs.viewing.launch import (
     open_launch,
     viewer_url,
 )
+from tests.functions.doors import TurnedClock
 
-from .conftest import ORIGIN, TurnedClock
+from .conftest import ORIGIN
 
 CALLER = Scope("3f0c", "radiologist", branches=("b1",), member_id="m1")
 STUDIES = ("1.2.3", "1.2.4")

@@ -14,8 +14,9 @@ from pacs.database import tables
 from pacs.database.psycopg_driver import PsycopgDatabase
 from pacs.people.scope import Scope
 from pacs.viewing.launch import launch_url
+from tests.functions.doors import TurnedClock
 
-from .conftest import ORIGIN, TurnedClock
+from .conftest import ORIGIN
 
 ORGANIZATION = "00000000-0000-4000-8000-000000000001"
 RADIOLOGIST = Scope(ORGANIZATION, "radiologist")

@@ -5,17 +5,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 from sqlalchemy import text
 
-from pacs.database.data_api_driver import DataApiDatabase
 from pacs.database.psycopg_driver import PsycopgDatabase
 from pacs.local.clock import SystemClock
 from pacs.people.scope import Scope
 from pacs.ports import Database
-from tests.contract.data_api_emulator import serve
+from tests.contract.conftest import DataApi
 
 ORGANIZATION = "00000000-0000-4000-8000-000000000001"
 
@@ -34,17 +31,7 @@ def parts(request: pytest.FixtureRequest, fresh_dsn: str) -> Iterator[Any]:
         if request.param == "psycopg":
             database: Any = PsycopgDatabase(fresh_dsn)
         else:
-            _, endpoint = stack.enter_context(serve(fresh_dsn))
-            client = boto3.client(
-                "rds-data",
-                endpoint_url=endpoint,
-                region_name="eu-central-1",
-                aws_access_key_id="nobody",
-                aws_secret_access_key="nothing",
-                config=Config(retries={"total_max_attempts": 1}, max_pool_connections=20),
-            )
-            stack.callback(client.close)
-            database = DataApiDatabase("arn:aws:rds:cluster:pacs", "arn:aws:secretsmanager:secret:pacs", "pacs", client)
+            database = DataApi(stack)(fresh_dsn)
         stack.callback(database.close)
         yield Parts(database, SystemClock())
 

@@ -20,7 +20,7 @@ from pacs.archive.metadata import REST_S, write_part
 from pacs.archive.non_patient_indexing import index_non_patient
 from pacs.archive.preparing import SMALL_BYTES, prepare_frames
 from pacs.archive.source import StoreSource, object_columns
-from pacs.dicom.frames import locate_frames
+from pacs.dicom.frames import FrameTable, locate_frames
 from pacs.dicom.header import Header, read_header
 from pacs.dicom.index_row import index_row
 from pacs.dicom.json import to_dicom_json
@@ -136,34 +136,30 @@ def read_instance(services: Services, key: str, size_bytes: int = 0) -> ReadInst
     ):
         raise InvalidInstance("the UIDs of the dataset are not those of its key")
     row |= object_columns(source, path.organization_id, header.transfer_syntax_uid)
-    row["frames"], frames_problem = frame_table(source, header)
+    table, frames_problem = frame_table(source, header)
+    row["frames"] = table.pack() if table else ""
     base = f"/dicomweb/studies/{path.study}/series/{path.series}/instances/{path.instance}/bulkdata/"
     document = to_dicom_json(header, bulkdata_uri=lambda at: base + at)
     body = orjson.dumps(document | transcoded_attributes(header))
-    wanted = small and row["frames"] and is_plain(header) and is_hot(services, row["study"]["study_date"])
+    few = table is not None and 0 < table.number_of_frames <= services.settings.prepare_frames_max
+    wanted = small and few and is_plain(header) and is_hot(services, row["study"]["study_date"])
     return ReadInstance(path, row, body, frames_problem, source.whole if wanted else b"")
 
 
 def prepare(services: Services, indexed: Sequence[ReadInstance]) -> set[str]:
     """Make the frames of what is at hand; returns the keys of the originals whose frames are ready."""
-    now = services.clock.now()
-    at_hand = [
-        (instance_of(each.row | {"sop_class_uid": "", "updated_at": now, "revision": ""}), each.original)
-        for each in indexed
-        if each.original
-    ]
-    few = services.settings.prepare_frames_max
-    at_hand = [(instance, body) for instance, body in at_hand if instance.frame_table.number_of_frames <= few]
+    untold = {"sop_class_uid": "", "updated_at": services.clock.now(), "revision": ""}  # and not asked for frames
+    at_hand = [(instance_of(each.row | untold), each.original) for each in indexed if each.original]
     prepare_frames(services, at_hand)
     return {instance.object_key for instance, _ in at_hand}
 
 
-def frame_table(source: StoreSource, header: Header) -> tuple[str, UndecodablePixels | None]:
-    """The packed frame table, or an empty one and why."""
+def frame_table(source: StoreSource, header: Header) -> tuple[FrameTable | None, UndecodablePixels | None]:
+    """The frame table, or why there is none."""
     try:
-        return locate_frames(source, header).pack(), None
+        return locate_frames(source, header), None
     except UndecodablePixels as error:
-        return "", error
+        return None, error
 
 
 def transcoded_attributes(header: Header) -> dict[str, Any]:

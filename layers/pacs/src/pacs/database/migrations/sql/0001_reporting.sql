@@ -67,20 +67,14 @@ create table signatures (
 
 create index signatures_code on signatures (code);
 
-create function refuse_rewriting() returns trigger language plpgsql as $$
-begin
-  raise exception 'what was written in reports is only ever added to';
-end
-$$;
-
 create trigger report_versions_are_only_added_to before update or delete or truncate on report_versions
-  for each statement execute function refuse_rewriting();
+  for each statement execute function refuse_change();
 
 create trigger signatures_are_only_added_to before update or delete or truncate on signatures
-  for each statement execute function refuse_rewriting();
+  for each statement execute function refuse_change();
 
 create trigger reports_stay before delete or truncate on reports
-  for each statement execute function refuse_rewriting();
+  for each statement execute function refuse_change();
 
 -- What is verified has a signature of that very version, stays verified, and stays about what it is about.
 create function keep_verified() returns trigger language plpgsql as $$
@@ -104,4 +98,4 @@ $$;
 create trigger reports_keep_verified before update on reports for each row execute function keep_verified();
 
 create trigger reports_begin_as_drafts before insert on reports
-  for each row when (new.state <> 'draft') execute function refuse_rewriting();
+  for each row when (new.state <> 'draft') execute function refuse_change();

@@ -225,7 +225,7 @@ create index audit_newest on audit (organization_id, at desc);
 
 create function refuse_change() returns trigger language plpgsql as $$
 begin
-  raise exception 'the audit is only ever added to';
+  raise exception 'what was written in % is only ever added to', tg_table_name;
 end
 $$;
 
