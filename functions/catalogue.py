@@ -1,71 +1,24 @@
 """Every function once, as plain data: what calls it, what it may touch, how big it is.
 
-Read by infra/stacks (the cloud), infra/local (one machine), the authorizer, the tests and the docs. Imports nothing
-of ours.
+Read by infra/stacks (the cloud), infra/local (one machine), the authorizer, the tests and the docs. Imports nothing of
+ours but what an entry is.
 Path strings are API Gateway's and FastAPI's alike; `{path+}` (greedy) is `{path:path}` to FastAPI.
 """
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
-Layer = Literal["pacs", "codecs", "documents"]
-# On originals, `delete` keeps the older versions; `purge` removes those.
-Access = Literal["read", "write", "delete", "purge", "send", "watch", "use"]
-
-
-@dataclass(frozen=True)
-class Route:
-    method: str
-    path: str
-    action: str = ""  # what the authorizer asks of the token, in the words of pacs.people.permissions
-    public: bool = False  # no token asked by the authorizer; the handler checks its own, and a page its action
-    streamed: bool = False  # on one machine: takes bodies larger than API Gateway does, as files
-
-
-@dataclass(frozen=True)
-class Source:
-    """A queue that feeds a function. SQS visibility is six times the function's timeout."""
-
-    queue: str
-    batch_size: int
-    window_s: int = 0
-    max_receives: int = 5
-    workers: int = 1  # processes on one machine; 0: a thread of the scheduler, for what takes little
-    niceness: int = 0  # on one machine: how far they stand back for those who receive and answer
-
-
-@dataclass(frozen=True)
-class Schedule:
-    name: str
-    cron: str  # minute hour day-of-month month day-of-week, in UTC; five fields
-    detail: str  # handed to the handler as {"task": detail}
-    after_boot: bool = False  # on one machine also when it has booted: a power failure may have lost events
-
-
-@dataclass(frozen=True)
-class Grant:
-    resource: str  # store:<name> | database | queue:<name> | topic:<name> | secret:<name> | mail
-    access: tuple[Access, ...]
-
-
-@dataclass(frozen=True)
-class Function:
-    name: str
-    summary: str
-    routes: tuple[Route, ...] = ()
-    sources: tuple[Source, ...] = ()
-    schedules: tuple[Schedule, ...] = ()
-    grants: tuple[Grant, ...] = ()
-    layers: tuple[Layer, ...] = ("pacs",)
-    memory_mib: int = 512
-    timeout_s: int = 29
-
-
-@dataclass(frozen=True)
-class Topic:
-    name: str
-    subscribers: tuple[str, ...]  # queues
-
+from functions.entries import (
+    Function,
+    Grant,
+    Route,
+    Schedule,
+    Source,
+    Topic,
+    delete_routes,
+    pages,
+    read_routes,
+    retrieve_routes,
+)
 
 STORES = ("originals", "derived", "exchange")
 
@@ -88,25 +41,6 @@ READ_ARCHIVE = (
     Grant("store:derived", ("read", "write", "delete")),
     Grant("store:exchange", ("read", "write")),
 )
-
-
-def delete_routes(path: str) -> tuple[Route, ...]:
-    """Deleting, and bringing back."""
-    return (Route("DELETE", path, "archive.delete"), Route("POST", path + "/undelete", "archive.delete"))
-
-
-def read_routes(path: str, action: str) -> tuple[Route, ...]:
-    """GET, and HEAD for those who ask first."""
-    return (Route("GET", path, action), Route("HEAD", path, action))
-
-
-def retrieve_routes(path: str) -> tuple[Route, ...]:
-    return read_routes(path, "archive.retrieve")
-
-
-def pages(method: str, action: str, *paths: str) -> tuple[Route, ...]:
-    """Pages of an action. Public to the gateway, whose refusals are JSON; the handler asks the table itself."""
-    return tuple(Route(method, path, action, public=True) for path in paths)
 
 
 def described(*functions: Function) -> tuple[Function, ...]:

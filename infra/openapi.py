@@ -15,7 +15,8 @@ from typing import Any
 import orjson
 from fastapi.openapi.utils import get_openapi
 
-from functions.catalogue import FUNCTIONS, Function, Route
+from functions.catalogue import FUNCTIONS
+from functions.entries import Function, Route
 from infra.openapi_parts import JSON, PATH_PARAMETERS, SAID, SCHEMAS, Json, Words, words_of
 
 FILE = Path(__file__).parents[1] / "docs" / "openapi.json"

@@ -20,7 +20,8 @@ from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
 
-from functions.catalogue import FUNCTIONS, Function
+from functions.catalogue import FUNCTIONS
+from functions.entries import Function
 from infra.local.invocation import Handler, context_of
 from infra.local.proxy_event import (
     BODY_IN_MEMORY_BYTES_MAX,

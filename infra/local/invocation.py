@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from functions.catalogue import FUNCTIONS, Function
+from functions.catalogue import FUNCTIONS
+from functions.entries import Function
 
 Handler = Callable[[Any, Any], Any]
 

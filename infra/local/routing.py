@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from functions.catalogue import Function, Route
+from functions.entries import Function, Route
 
 
 @dataclass(frozen=True)

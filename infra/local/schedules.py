@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from functions.catalogue import FUNCTIONS, Function, Schedule, Source
+from functions.catalogue import FUNCTIONS
+from functions.entries import Function, Schedule, Source
 from infra.local.invocation import Handler, context_of, load
 from infra.local.workers import start_beside
 

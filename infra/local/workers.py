@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from functions.catalogue import STORE_EVENTS, Function, Source
+from functions.catalogue import STORE_EVENTS
+from functions.entries import Function, Source
 from infra.local.invocation import ACCOUNT, REGION, Handler, context_of
 from pacs.errors import Unavailable
 

@@ -8,6 +8,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from functions import catalogue
+from functions.entries import Layer
 from infra.settings import Stage
 from infra.stacks.data import Data
 from infra.stacks.firewall import protect
@@ -16,7 +17,7 @@ from infra.stacks.log_groups import retained_log_group
 from infra.stacks.messaging import Messaging, dead_letter_queue
 from pacs.viewing.origins import PREFLIGHT_LIFE_S, REQUEST_HEADERS
 
-LAYERS: tuple[catalogue.Layer, ...] = ("pacs", "codecs", "documents")
+LAYERS: tuple[Layer, ...] = ("pacs", "codecs", "documents")
 
 # API Gateway's own refusals, told in our one shape.
 REFUSALS = (

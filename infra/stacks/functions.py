@@ -12,7 +12,7 @@ from aws_cdk import aws_lambda_event_sources as event_sources
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from functions.catalogue import Function, Layer, Schedule, Source
+from functions.entries import Function, Layer, Schedule, Source
 from infra.settings import Stage
 from infra.stacks.data import Data
 from infra.stacks.grants import statements, use_key
@@ -98,7 +98,7 @@ def function_code(name: str) -> lambda_.Code:
     """The folder of one function alone, under the import name that it has everywhere; the authorizer's with the
     catalogue, which tells what each route asks of a token.
     """
-    catalogue = ["!/functions/catalogue.py"] if name == "authorizer" else []
+    catalogue = ["!/functions/catalogue.py", "!/functions/entries.py"] if name == "authorizer" else []
     return lambda_.Code.from_asset(
         str(ROOT),
         exclude=[

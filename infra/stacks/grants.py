@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 
-from functions.catalogue import Access, Grant
+from functions.entries import Access, Grant
 from infra.stacks.data import Data
 from infra.stacks.messaging import Messaging
 

@@ -10,6 +10,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from functions import catalogue
+from functions.entries import Source, Topic
 from infra.settings import Stage
 from infra.stacks.data import Data
 
@@ -52,7 +53,7 @@ class Messaging(Stack):
         for store, queue in catalogue.STORE_EVENTS.items():
             self._store_events(store, data.stores[store], self.queues[queue])
 
-    def _queue(self, source: catalogue.Source, timeout_s: int) -> None:
+    def _queue(self, source: Source, timeout_s: int) -> None:
         dead = dead_letter_queue(self, source.queue, self.stage, self.key)
         self.dead_letter_queues[source.queue] = dead
         self.queues[source.queue] = sqs.Queue(
@@ -66,7 +67,7 @@ class Messaging(Stack):
             visibility_timeout=Duration.seconds(6 * timeout_s + source.window_s),
         )
 
-    def _topic(self, topic: catalogue.Topic) -> sns.Topic:
+    def _topic(self, topic: Topic) -> sns.Topic:
         built = sns.Topic(
             self, topic.name, topic_name=f"{self.stage.prefix}{topic.name}", master_key=self.key, enforce_ssl=True
         )

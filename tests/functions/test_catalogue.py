@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from fastapi.routing import APIRoute
 
-from functions.catalogue import FUNCTIONS, STORE_EVENTS, STORES, TOPICS, Function, source
+from functions.catalogue import FUNCTIONS, STORE_EVENTS, STORES, TOPICS, source
+from functions.entries import Function
 
 FOLDER = Path(importlib.import_module("functions").__file__ or "").parent
 HTTP = [each for each in FUNCTIONS if each.routes]

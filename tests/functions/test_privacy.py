@@ -13,7 +13,8 @@ import pytest
 from numpy import array_equal
 from pydicom.encaps import encapsulate, generate_frames
 
-from functions.catalogue import FUNCTIONS, Route
+from functions.catalogue import FUNCTIONS
+from functions.entries import Route
 from pacs.archive.privacy import alias_of
 from pacs.dicom.attributes import ATTRIBUTES
 from tests.functions.planted import NAME, NEEDLES, planted, told

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from functions.catalogue import FUNCTIONS, Route, function
+from functions.catalogue import FUNCTIONS, function
+from functions.entries import Route
 from pacs.people.scope import Scope
 from pacs.reporting.drafts import create_draft
 from pacs.reporting.templates import create_template

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from functions import catalogue
+from functions.entries import Function
 from infra import layers
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,7 +71,7 @@ def test_layers_are_pinned_and_leave_out_what_lambda_brings(packages: dict[str, 
 
 @pytest.mark.parametrize("function", catalogue.FUNCTIONS, ids=lambda each: each.name)
 def test_a_function_imports_nothing_that_its_layers_do_not_bring(
-    function: catalogue.Function, packages: dict[str, list[str]]
+    function: Function, packages: dict[str, list[str]]
 ) -> None:
     brought = [each.split(" ")[0] for layer in function.layers for each in packages[layer]]
     done = subprocess.run(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fastapi import APIRouter, Request
 
-from functions.catalogue import Function, Route
+from functions.entries import Function, Route
 from infra.local import gateway as module
 from infra.local.gateway import Gateway
 from infra.local.invocation import Handler

@@ -2,7 +2,8 @@
 
 import pytest
 
-from functions.catalogue import FUNCTIONS, Function, Route
+from functions.catalogue import FUNCTIONS
+from functions.entries import Function, Route
 from infra.local.routing import Routes
 
 MADE_UP = (

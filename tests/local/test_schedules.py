@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from functions.catalogue import FUNCTIONS, Function, Schedule
+from functions.catalogue import FUNCTIONS
+from functions.entries import Function, Schedule
 from infra.local.schedules import Cron, Scheduler
 
 NIGHTLY = Function("crons", "", schedules=(Schedule("reconcile", "30 0 * * *", "reconcile", after_boot=True),))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from functions.catalogue import Function, Route
+from functions.entries import Function, Route
 from infra.local import serving
 from infra.local.gateway import Gateway
 from infra.local.serving import server_config

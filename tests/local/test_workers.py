@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from functions.catalogue import Function, Source
+from functions.entries import Function, Source
 from infra.local.relay import GATHER_S, relay
 from infra.local.workers import Worker
 from pacs.errors import StoreUnavailable, Unavailable

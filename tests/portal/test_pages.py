@@ -7,7 +7,8 @@ import pydicom
 import pytest
 from sqlalchemy import text
 
-from functions.catalogue import Route, function
+from functions.catalogue import function
+from functions.entries import Route
 from pacs.people.organizations import NewMember, add_branch, add_member, add_organization
 from pacs.people.permissions import ALLOWED
 from pacs.people.scope import MEMBER_ROLES, Scope

@@ -14,7 +14,8 @@ from urllib.parse import quote
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from functions.catalogue import FUNCTIONS, Route
+from functions.catalogue import FUNCTIONS
+from functions.entries import Route
 
 CT = "1.3.6.1.4.1.5962.1.2.1.20040119072730.12322"
 CT_SERIES = "1.3.6.1.4.1.5962.1.3.1.1.20040119072730.12322"
