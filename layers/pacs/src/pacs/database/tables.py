@@ -152,6 +152,7 @@ refresh_tokens = Table(
     Column("token_hash", Text, primary_key=True),
     identifier("session_id", ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False),
     Column("used_at", DateTime(timezone=True)),
+    Column("salt", Text),  # with which its successor was made
 )
 
 # Links by e-mail that set a new password, as SHA-256.

@@ -1,10 +1,14 @@
 """Who is signed in where: sessions, and the refresh tokens that keep them. Asked by functions/portal.
 
 A refresh token is good once and answers with the next one. One that comes a second time was stolen, or its successor
-was: the whole session ends. Only hashes are kept. Source: RFC 9700 §4.14.2.
+was: the whole session ends. Only for a moment it answers again, and with the very same successor, for two tabs of a
+browser renew at once. Only hashes are kept: a successor is made of the token itself and of a salt. Source: RFC 9700
+§4.14.2.
 """
 
+import base64
 import hashlib
+import hmac
 import secrets
 import uuid
 from collections.abc import Mapping
@@ -23,15 +27,19 @@ ADD = text(
     " :user_agent, :now, :now, :expires_at) returning id)"
     " insert into refresh_tokens (token_hash, session_id) select :token_hash, id from made"
 )
+# So long a token that was just replaced answers with the same successor again.
+GRACE = timedelta(seconds=10)
+# The first who uses a token brings the salt of its successor; whoever comes in the meantime makes the same one of it.
 USE = text(
-    "with used as (update refresh_tokens t set used_at = :now from sessions s where t.token_hash = :token_hash"
-    " and t.used_at is null and s.id = t.session_id and s.revoked_at is null and s.expires_at > :now"
-    " returning t.session_id),"
+    "with used as (update refresh_tokens t set used_at = coalesce(t.used_at, :now), salt = coalesce(t.salt, :salt)"
+    " from sessions s where t.token_hash = :token_hash and coalesce(t.used_at, :now) > :grace"
+    " and s.id = t.session_id and s.revoked_at is null and s.expires_at > :now returning t.session_id, t.salt),"
     " kept as (update sessions set used_at = :now, expires_at = :expires_at where id in (select session_id from used)"
     " returning cast(id as text) as id, cast(member_id as text) as member_id,"
     " cast(organization_id as text) as organization_id),"
-    " next as (insert into refresh_tokens (token_hash, session_id) select :next_hash, session_id from used)"
-    " select * from kept"
+    " next as (insert into refresh_tokens (token_hash, session_id) select :next_hash, session_id from used"
+    " where salt = :salt)"
+    " select kept.*, used.salt from kept cross join used"
 )
 REVOKE_USED = text(
     "update sessions set revoked_at = :now where revoked_at is null and id ="
@@ -97,16 +105,23 @@ def open_session(
 
 
 def refresh_session(database: Database, token: str, *, now: datetime, ttl_s: int) -> Session:
-    """The session of a refresh token, with the next token. Raises Unauthenticated; a token used before ends it."""
-    following = secrets.token_urlsafe(32)
-    values = {"now": now, "token_hash": token_hash(token)}
-    rows = database.fetch(
-        USE, {**values, "next_hash": token_hash(following), "expires_at": now + timedelta(seconds=ttl_s)}
-    )
+    """The session of a refresh token, with the next token. Raises Unauthenticated; a token used long before ends it."""
+    salt = secrets.token_urlsafe(32)
+    used = {"now": now, "token_hash": token_hash(token)}
+    following = {"salt": salt, "next_hash": token_hash(successor(token, salt))}
+    times = {"grace": now - GRACE, "expires_at": now + timedelta(seconds=ttl_s)}
+    rows = database.fetch(USE, {**used, **following, **times})
     if not rows:
-        database.fetch(REVOKE_USED, values)
+        database.fetch(REVOKE_USED, used)
         raise Unauthenticated("the session has ended: sign in again")
-    return Session(**rows[0], refresh_token=following)
+    found = dict(rows[0])
+    return Session(refresh_token=successor(token, found.pop("salt")), **found)
+
+
+def successor(token: str, salt: str) -> str:
+    """The refresh token after this one. Who knows only what is kept of the two cannot tell it."""
+    made = hmac.new(token.encode(), salt.encode(), hashlib.sha256).digest()
+    return base64.urlsafe_b64encode(made).decode().rstrip("=")
 
 
 def session_of(statements: Statements, token: str) -> str:

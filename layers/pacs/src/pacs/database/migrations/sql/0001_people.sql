@@ -75,7 +75,8 @@ create index sessions_of on sessions (member_id);
 create table refresh_tokens (
   token_hash text primary key,
   session_id uuid not null references sessions (id) on delete cascade,
-  used_at timestamptz
+  used_at timestamptz,
+  salt text
 );
 
 create index refresh_tokens_of on refresh_tokens (session_id);
