@@ -116,15 +116,17 @@ class Gateway:
     async def body_of(self, scope: Message, receive: Receive, request_id: str, files: ExitStack) -> bytes | Path:
         """The whole body. One larger than API Gateway takes becomes a file, when its sender may call at all."""
         pieces = read_pieces(receive, scope["headers"])
-        held = bytearray()
+        held: list[bytes] = []
+        held_bytes = 0
         async for piece in pieces:
-            held += piece
-            if len(held) > BODY_IN_MEMORY_BYTES_MAX:
+            held.append(piece)
+            held_bytes += len(piece)
+            if held_bytes > BODY_IN_MEMORY_BYTES_MAX:
                 break
         else:
-            return bytes(held)
+            return b"".join(held)
         await asyncio.get_running_loop().run_in_executor(self.threads, self.admit, request_of(scope, b"", request_id))
-        return await spool(held, pieces, self.spool, files)
+        return await spool(bytearray().join(held), pieces, self.spool, files)
 
     def admit(self, request: Request) -> None:
         """Raises PayloadTooLarge where API Gateway's limit holds here too, and what the authorizer says elsewhere."""

@@ -104,8 +104,7 @@ def read_parts(
     if not boundary:
         raise BadRequest("the Content-Type names no boundary", field="Content-Type")
     reader = Reader(chunks, boundary.encode())
-    for _ in reader.until_delimiter():
-        pass  # the preamble
+    reader.skip_preamble()
     while not reader.closed:
         headers = reader.headers(max_header_bytes)
         yield ReceivedPart(spooled(reader.until_delimiter(), spool, memory_bytes), headers)
@@ -139,7 +138,7 @@ class Reader:
     """A multipart body as a sequence of delimiters, header blocks and bodies, in this order.
 
     Whether lines end in CRLF or in LF alone is learnt from the first delimiter, so that a body that ends in CR
-    keeps it.
+    keeps it. What is taken of a body that comes in one piece is copied once.
     """
 
     def __init__(self, chunks: Iterable[bytes], boundary: bytes) -> None:
@@ -148,28 +147,39 @@ class Reader:
         self._token = b"--" + boundary
         self._line_end = b"\n"
         self._learnt = False
-        self._buffer = bytearray(b"\n")  # the first delimiter may be the first line
+        self._buffer = b""
+        self._start = 0  # of what is not taken yet, from which all positions count
+
+    def skip_preamble(self) -> None:
+        """Consume the first delimiter, which may be the first line, and what stands before it."""
+        while len(self._buffer) < len(self._token):
+            self._more()
+        if self._buffer.startswith(self._token) and (end := self._delimiter_end(len(self._token))) >= 0:
+            self._start += end
+            return
+        for _ in self.until_delimiter():
+            pass
 
     def until_delimiter(self) -> Iterator[bytes]:
         """Pieces of what stands before the next delimiter, which is consumed. `closed` is set by the last one."""
-        start = 0
+        searched = 0
         while True:
             delimiter = self._line_end + self._token
-            found = self._buffer.find(delimiter, start)
+            found = self._buffer.find(delimiter, self._start + searched) - self._start
             if found < 0:
-                if (rest := len(self._buffer) - len(delimiter) + 1) > 0:
+                if (rest := len(self._buffer) - self._start - len(delimiter) + 1) > 0:
                     yield self._take(rest)
-                start = 0
+                searched = 0
                 self._more()
                 continue
             end = self._delimiter_end(found + len(delimiter))
             if end < 0:
-                start = found + 1  # the boundary is the beginning of another word
+                searched = found + 1  # the boundary is the beginning of another word
                 continue
-            # The end counts in the buffer as it is now; what is taken first shortens it.
+            # The end counts from where we are now; what is taken first moves us on.
             if found:
                 yield self._take(found)
-            self._take(end - found)
+            self._start += end - found
             return
 
     def headers(self, limit_bytes: int) -> dict[str, str]:
@@ -188,7 +198,7 @@ class Reader:
     def _delimiter_end(self, position: int) -> int:
         """Where the line of a delimiter ends, given the end of its boundary; -1 when it is none."""
         while True:
-            rest = bytes(self._buffer[position : position + LONGEST_LINE_END])
+            rest = self._buffer[self._start + position : self._start + position + LONGEST_LINE_END]
             if rest.startswith(b"--"):
                 self.closed = True
                 return position + 2
@@ -207,26 +217,26 @@ class Reader:
 
     def _line(self, limit_bytes: int) -> bytes:
         """The next line without its end."""
-        start = 0
-        while (found := self._buffer.find(b"\n", start)) < 0:
-            if len(self._buffer) > limit_bytes:
+        searched = 0
+        while (found := self._buffer.find(b"\n", self._start + searched) - self._start) < 0:
+            searched = len(self._buffer) - self._start
+            if searched > limit_bytes:
                 raise BadRequest("the headers of a part are too long")
-            start = len(self._buffer)
             self._more()
         if found > limit_bytes:
             raise BadRequest("the headers of a part are too long")
         return self._take(found + 1).rstrip(b"\r\n")
 
     def _take(self, length: int) -> bytes:
-        with memoryview(self._buffer) as view:
-            piece = bytes(view[:length])
-        del self._buffer[:length]
+        piece = self._buffer[self._start : self._start + length]
+        self._start += length
         return piece
 
     def _more(self) -> None:
         """At least one byte more. Raises BadRequest when the body has ended."""
         for chunk in self._chunks:
             if chunk:
-                self._buffer += chunk
+                rest = self._buffer[self._start :]
+                self._buffer, self._start = rest + chunk if rest else chunk, 0
                 return
         raise BadRequest("the body ends before its last boundary")

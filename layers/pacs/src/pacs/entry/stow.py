@@ -5,8 +5,8 @@ Source: PS3.18 §10.5 and §12.5.
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -40,7 +40,7 @@ ANSWERS = (Offer(DICOM_JSON), Offer(DICOM_XML))
 # SOP class, study, series and instance.
 IDENTITY = ("00080016", "0020000D", "0020000E", "00080018")
 
-WRITERS = 10  # instances of a request on their way to the store; waiting, not computing
+WRITERS = 10  # instances of a process on their way to the store; waiting, not computing
 
 Store = Callable[[bytes | Path], StoredInstance]
 
@@ -121,19 +121,30 @@ def stored(store: Store, parts: Iterator[ReceivedPart], part_type: str, folder: 
             yield store(body)
 
 
+@cache
+def writers() -> ThreadPoolExecutor:
+    """Those of this process; starting them anew for each request would take as long as storing an instance."""
+    return ThreadPoolExecutor(WRITERS, "writer")
+
+
 def at_once(store: Store, bodies: Iterator[bytes | Path]) -> Iterator[StoredInstance]:
-    """A few at a time, for each waits for the store. What comes before a break is stored and told of first."""
+    """A few at a time, for each waits for the store. What comes before a break is stored and told of first.
+
+    None is still on its way when this ends, for the files of a request go with it.
+    """
     pending: deque[Future[StoredInstance]] = deque()
-    with ThreadPoolExecutor(WRITERS) as writers:
-        try:
-            for body in bodies:
-                pending.append(writers.submit(store, body))
-                if len(pending) == WRITERS:
-                    yield pending.popleft().result()
-        except BadRequest:
-            yield from (each.result() for each in pending)
-            raise
+    try:
+        for body in bodies:
+            pending.append(writers().submit(store, body))
+            if len(pending) == WRITERS:
+                yield pending.popleft().result()
+    except BadRequest:
         yield from (each.result() for each in pending)
+        raise
+    else:
+        yield from (each.result() for each in pending)
+    finally:
+        wait(pending)
 
 
 def uid_of(document: Json, key: str) -> str:
