@@ -109,6 +109,7 @@ def open_with(token: str, return_url: str = "") -> Launch:
     launch = open_launch(services().tokens, token, return_url=return_url, origin=services().settings.origin)
     if launch.scope.role in SHARED:
         require_open_share(launch.scope)
+    services().ended.require_living(launch.scope)
     return launch
 
 

@@ -67,7 +67,7 @@ async def replace_grants(
 ) -> Response:
     """Which branches a member sees from now on."""
     with services().database.transaction() as statements:
-        grant_branches(statements, scope, member, branches)
+        grant_branches(statements, scope, member, branches, services().clock.now())
     return lead(request, "/admin/members")
 
 

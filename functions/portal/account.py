@@ -56,8 +56,8 @@ CurrentMember = Annotated[Member, Depends(current_member)]
 
 @router.get("/me")
 async def read_me(scope: CurrentScope) -> dict[str, Any]:
-    """Who the token is of, and what it may see."""
-    member = find_by_id(services().database, scope.member_id) if scope.session_id else None
+    """Who the token is of, and what it may see. A link tells nothing of who made it."""
+    member = find_by_id(services().database, scope.member_id) if scope.session_id and scope.role != "launch" else None
     return {
         "member_id": scope.member_id,
         "email": member.email if member else "",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pacs.local.queue import QueueTables
     from pacs.local.secrets import SecretsFile
     from pacs.local.store import DirectoryStore
+    from pacs.people.ended import Ended
     from pacs.people.tokens import Tokens
     from pacs.ports import Clock, Mailer, ObjectStore, Queue, Secrets
 
@@ -94,6 +95,12 @@ class Services:
         from pacs.people.tokens import Tokens
 
         return Tokens(self.secrets, self.clock)
+
+    @cached_property
+    def ended(self) -> Ended:
+        from pacs.people.ended import Ended
+
+        return Ended(self)
 
 
 @cache

@@ -119,6 +119,7 @@ organization_members = Table(
     since_now("created_at"),
     Index("organization_members_email", func.lower(text("email")), unique=True),
     Index("organization_members_of", "organization_id"),
+    Index("organization_members_disabled", "disabled_at", postgresql_where=text("disabled_at is not null")),
 )
 
 # What a member sees. Branches of other organizations are those of a reading network.
@@ -144,6 +145,7 @@ sessions = Table(
     moment("used_at"),
     moment("expires_at"),
     Column("revoked_at", DateTime(timezone=True)),
+    Index("sessions_revoked", "revoked_at", postgresql_where=text("revoked_at is not null")),
 )
 
 refresh_tokens = Table(

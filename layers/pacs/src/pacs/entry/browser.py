@@ -66,7 +66,9 @@ def session_scope(request: Request) -> Scope:
     cookie = request.cookies.get(SESSION_COOKIE, "")
     if not cookie:
         raise Unauthenticated("sign in to see this page")
-    return services().tokens.verify(cookie, "session")
+    scope = services().tokens.verify(cookie, "session")
+    services().ended.require_living(scope)
+    return scope
 
 
 def page_scope(action: Action) -> Any:

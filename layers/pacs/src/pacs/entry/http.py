@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as ASGIScope
 
-from pacs.bootstrap import settings
+from pacs.bootstrap import services, settings
 from pacs.entry.observability import logger
 from pacs.errors import UNKNOWN, PacsError, TooManyRequests, Unauthenticated, answer_for
 from pacs.people.scope import SHARED, Scope
@@ -55,7 +55,7 @@ def make_handler(app: FastAPI) -> Handler:
 
 
 async def current_scope(request: Request) -> Scope:
-    """What the authorizer found. A route without an authorizer has none: Unauthenticated."""
+    """What the authorizer found. Raises Unauthenticated where it was not asked, and for what was ended meanwhile."""
     event = request.scope.get("aws.event") or {}
     context = (event.get("requestContext") or {}).get("authorizer") or {}
     if "scope" not in context:
@@ -65,6 +65,7 @@ async def current_scope(request: Request) -> Scope:
         from pacs.entry.sharing import require_open_share  # asks the database, which most calls do not need here
 
         require_open_share(scope)
+    services().ended.require_living(scope)
     return scope
 
 

@@ -46,8 +46,8 @@ KEEP_GRANTS = text(
     " and organization_id = cast(:organization_id as uuid)),"
     " gone as (delete from organization_member_branches g using member, branches b where g.member_id = member.id"
     " and b.id = g.branch_id and b.organization_id = cast(:organization_id as uuid)"
-    " and not cast(b.id as text) = any(:branches))"
-    " select cast(id as text) as id from member"
+    " and not cast(b.id as text) = any(:branches) returning 1)"
+    " select cast(id as text) as id, (select count(*) from gone) as gone from member"
 )
 DISABLE = text(
     "update organization_members set disabled_at = coalesce(disabled_at, :now)"
@@ -172,17 +172,22 @@ def list_members(statements: Statements, scope: Scope) -> list[Mapping[str, Any]
     return [{**row, "branches": row["branches"].split(",") if row["branches"] else []} for row in rows]
 
 
-def grant_branches(statements: Statements, scope: Scope, member_id: str, branches: Sequence[str]) -> None:
+def grant_branches(
+    statements: Statements, scope: Scope, member_id: str, branches: Sequence[str], now: datetime
+) -> None:
     """Let a member of the scope's organization see these of its branches, and no others of it. Wants a transaction.
 
-    Raises NotFound for a member or a branch that is not the organization's.
+    A member who loses one signs in again. Raises NotFound for a member or a branch that is not the organization's.
     """
     known = {each.id: each.code for each in list_branches(statements, scope)}
     if unknown := set(branches) - known.keys():
         raise NotFound(f"the organization has no branch {min(unknown)}", field="branch")
     values = {"organization_id": scope.organization_id, "member_id": member_id, "branches": list(branches)}
-    if not statements.fetch(KEEP_GRANTS, values):
+    kept = statements.fetch(KEEP_GRANTS, values)
+    if not kept:
         raise NotFound("the organization has no such member", field="member")
+    if kept[0]["gone"]:
+        revoke_sessions(statements, member_id, now)
     for branch_id in branches:
         statements.fetch(GRANT, {"member_id": member_id, "branch_id": branch_id})
     codes = " ".join(known[each] for each in branches)

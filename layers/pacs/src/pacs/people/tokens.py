@@ -18,6 +18,8 @@ from pacs.ports import Audience, Clock, Secrets
 ALGORITHM = "HS256"
 REQUIRED = ["aud", "exp", "org", "role"]
 REMEMBERED = 256
+# No token of somebody who has signed in, or of a link that somebody made, lives longer.
+LONGEST_S = 7 * 24 * 3600
 
 
 class Tokens:

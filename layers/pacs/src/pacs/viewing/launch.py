@@ -10,12 +10,12 @@ from urllib.parse import quote, urlencode
 from pacs.dicom.uids import is_uid
 from pacs.errors import BadRequest
 from pacs.people.scope import Scope
-from pacs.people.tokens import Tokens, scope_of_claims
+from pacs.people.tokens import LONGEST_S, Tokens, scope_of_claims
 from pacs.settings import Settings
 
 # A token travels in a request line and in headers, of which API Gateway takes 10,240 bytes altogether.
 MAX_STUDIES = 16
-MAX_TTL_S = 7 * 24 * 3600
+MAX_TTL_S = LONGEST_S
 MAX_RETURN_URL = 2048
 VIEWER = "/ohif-viewer/viewer"
 RETURN_ROOT = "/viewer/"
@@ -61,7 +61,8 @@ def launch_url(
 ) -> str:
     """A link that opens these studies until `ttl_s` seconds from now, for whoever holds it.
 
-    That the studies exist is the caller's to check. A scope that asks for privacy hands it on.
+    That the studies exist is the caller's to check. A scope that asks for privacy hands it on. The link ends with the
+    session that made it, unless it is to live longer than links do by default.
     Raises BadRequest, naming the field.
     """
     check_studies(studies)
@@ -76,6 +77,7 @@ def launch_url(
         studies=tuple(dict.fromkeys(studies)),
         privacy=privacy or scope.privacy,
         member_id=scope.member_id,
+        session_id=scope.session_id if ttl_s <= settings.launch_ttl_s else "",
     )
     query = {"token": tokens.sign(bearer, "launch", ttl_s=ttl_s), **query}
     return f"{settings.origin}/ohif?{urlencode(query)}"

@@ -72,6 +72,11 @@ create table sessions (
 
 create index sessions_of on sessions (member_id);
 
+-- Whose tokens count no more is asked every few seconds.
+create index sessions_revoked on sessions (revoked_at) where revoked_at is not null;
+
+create index organization_members_disabled on organization_members (disabled_at) where disabled_at is not null;
+
 create table refresh_tokens (
   token_hash text primary key,
   session_id uuid not null references sessions (id) on delete cascade,
