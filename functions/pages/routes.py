@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from functions.pages import account, administration, dashboard, doors, passwords, worklist
+from functions.pages import account, administration, dashboard, doors, opening, passwords, worklist
 
 router = APIRouter()
-for part in (doors, passwords, account, dashboard, worklist, administration):
+for part in (doors, passwords, account, dashboard, worklist, opening, administration):
     router.routes += part.router.routes

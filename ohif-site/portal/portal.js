@@ -23,8 +23,15 @@
     if (question && !window.confirm(question)) event.preventDefault();
   });
 
-  // Keys: / searches, arrows choose a row, Enter opens it, with Shift in a new tab.
+  document.addEventListener('click', event => {
+    const opener = event.target.closest('[data-dialog]');
+    if (opener) document.getElementById(opener.dataset.dialog).showModal();
+  });
+
+  // Keys: / searches, j and k or the arrows choose a row, Enter opens it, with Shift in a new tab. Every other key is
+  // that of the button which names it in data-key, on the chosen row or else on the page.
   const rows = () => [...document.querySelectorAll('[data-row]')];
+  const STEPS = { ArrowDown: 1, j: 1, ArrowUp: -1, k: -1 };
   let chosen = '';
 
   function choose(row) {
@@ -40,18 +47,25 @@
     if (next) choose(next);
   }
 
+  function named(key, row) {
+    const all = [...document.querySelectorAll(`[data-key="${CSS.escape(key)}"]`)];
+    return all.find(each => row?.contains(each)) ?? all.find(each => !each.closest('[data-row]'));
+  }
+
   document.addEventListener('keydown', event => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const typing = event.target.closest('input, select, textarea');
-    const row = event.target.matches('[data-row]') ? event.target : null;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest('dialog')) return;
+    const typing = event.target.closest('input:not([type=checkbox]), select, textarea, [contenteditable]');
+    const row = event.target.closest('[data-row]');
+    const arrow = event.key.startsWith('Arrow');
     if (event.key === '/' && !typing) {
       document.querySelector('[data-search]')?.focus();
-    } else if (event.key === 'ArrowDown' && rows().length && event.target.matches('body, [data-row], [data-search], .scroll')) {
-      step(1);
-    } else if (event.key === 'ArrowUp' && row) {
-      step(-1);
-    } else if (event.key === 'Enter' && row) {
+    } else if (event.key in STEPS && rows().length && (arrow ? event.target.matches('body, [data-row], [data-search], .scroll') : !typing)) {
+      step(STEPS[event.key]);
+    } else if (event.key === 'Enter' && event.target.matches('[data-row]')) {
       row.querySelector(event.shiftKey ? '[data-open-new]' : '[data-open]')?.click();
+    } else if (!typing && event.key.length === 1 && named(event.key, row)) {
+      const found = named(event.key, row);
+      found.matches('select') ? found.focus() : found.click();
     } else {
       return;
     }
@@ -63,11 +77,12 @@
     if (row && document.activeElement === document.body) choose(row);
   });
 
-  // The list refreshes itself, unless somebody has gone further down or looks elsewhere.
+  // The list refreshes itself, unless somebody has gone further down, has ticked something or looks elsewhere.
   setInterval(() => {
     const list = document.getElementById('list');
-    if (list?.hasAttribute('hx-get') && !document.hidden && window.scrollY === 0) window.htmx.trigger(list, 'refresh');
-  }, 60_000);
+    const busy = document.hidden || window.scrollY > 0 || document.querySelector('dialog[open]') || list?.querySelector(':checked');
+    if (list?.hasAttribute('hx-get') && !busy) window.htmx.trigger(list, 'refresh');
+  }, 30_000);
 
   // Charts, in the colours of the theme.
   function draw(figure) {

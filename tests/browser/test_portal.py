@@ -176,7 +176,7 @@ def test_a_study_is_found_and_opened_by_keys_alone(browser: Browser, origin: str
     page.keyboard.press("/")
     page.keyboard.type("mr1")
     expect(page.locator("[data-row]")).to_have_count(1)
-    assert "name=mr1" in page.url
+    assert "q=mr1" in page.url
     page.keyboard.press("ArrowDown")
     expect(page.locator("[data-row]").first).to_be_focused()
     with context.expect_page() as opened:

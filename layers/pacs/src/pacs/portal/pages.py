@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from pacs.people.permissions import Action, may
 from pacs.people.scope import Scope
 from pacs.people.signing_in import Door
-from pacs.portal.language import NAMES, Speech
+from pacs.portal.language import NAMES, Speech, marked
 
 ASSETS = "/assets"
 POLICY = (
@@ -28,11 +28,6 @@ HEADERS = {
     "Vary": "Accept-Language, Cookie",
 }
 THEMES = ("light", "dark")
-
-
-def marked(text: str) -> str:
-    """A text that is translated where it is shown; here only so that the catalogues find it."""
-    return text
 
 
 @dataclass(frozen=True)
@@ -64,7 +59,7 @@ class Place:
 
 PLACES = (
     Place("/dashboard", marked("Dashboard"), "account.manage"),
-    Place("/worklist", marked("Studies"), "worklist.read"),
+    Place("/worklist", marked("Studies"), "studies.read"),
     Place("/admin/members", marked("Users"), "organization.manage"),
     Place("/admin/branches", marked("Branches"), "organization.manage"),
     Place("/admin/gateway", marked("Gateway"), "organization.manage"),
@@ -82,6 +77,7 @@ ROLE_NAMES = {
     "importer": marked("Importer"),
     "enrolling": marked("Administrator"),
 }
+CLOCK_NAMES = {"ok": marked("In time"), "soon": marked("Soon late"), "late": marked("Late"), "done": marked("Done")}
 STATE_NAMES = {
     "received": marked("Received"),
     "assigned": marked("Assigned"),
@@ -157,6 +153,7 @@ def environment() -> Environment:
         "doors": DOOR_SIGNS,
         "role_names": ROLE_NAMES,
         "state_names": STATE_NAMES,
+        "clock_names": CLOCK_NAMES,
         "error_text": error_text,
     }
     return made
