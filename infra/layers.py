@@ -25,6 +25,8 @@ DROPPED_FILES = {".lock", "RECORD", "INSTALLER", "REQUESTED", "direct_url.json",
 DROPPED_FOLDERS = {"__pycache__", "tests", "test_files"}
 # Of Babel's thousand locales (32 MB) only those of the portal's languages: pacs.portal.language.
 KEPT_LOCALES = {"ar", "az", "az_Latn", "de", "en", "fa", "fr", "root", "ru", "tr"}
+# Of the fonts only the styles that pacs.dicom.lettering names.
+KEPT_FONTS = {"Regular", "Bold", "Italic", "BoldItalic"}
 
 
 class LayerError(Exception):
@@ -84,7 +86,8 @@ def kept_files(folder: Path) -> Iterator[Path]:
 def is_needed(path: Path) -> bool:
     """Whether a package's file does something for us where it stands."""
     other_locale = path.suffix == ".dat" and path.parent.name == "locale-data" and path.stem not in KEPT_LOCALES
-    return not other_locale and not DROPPED_FOLDERS & set(path.parent.parts)
+    other_font = path.suffix == ".ttf" and path.stem.rpartition("-")[2] not in KEPT_FONTS
+    return not other_locale and not other_font and not DROPPED_FOLDERS & set(path.parent.parts)
 
 
 def write_zip(folder: Path, target: Path) -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pacs.dicom.attributes import ATTRIBUTES, Level
+from pacs.dicom.colouring import PROFILES
 from pacs.dicom.non_patient import CATEGORIES
 from pacs.worklist.keys import KEYS
 
@@ -45,9 +46,11 @@ VIEWPORT: Json = {
     "pattern": f"^[1-9][0-9]{{0,3}},[1-9][0-9]{{0,3}}(,{NUMBER},{NUMBER},{NUMBER},{NUMBER})?$",
     "examples": ["256,256", "64,64,0,0,16,16"],
 }
+ANNOTATION: Json = {"type": "string", "pattern": "^(patient|technique)(,(patient|technique))*$"}
+SIZE: Json = {"type": "string", "pattern": "^[1-9][0-9]{0,3},[1-9][0-9]{0,3}$"}
 WINDOW: Json = {
     "type": "string",
-    "pattern": f"^{NUMBER},[1-9][0-9]{{0,4}}(,(linear|linear-exact|sigmoid))?$",
+    "pattern": f"^{NUMBER},[1-9][0-9]{{0,4}},(linear|linear-exact|sigmoid)$",
     "examples": ["40,400,linear"],
 }
 # Values of keys by how they are matched; what is not named here is text with wildcards.
@@ -141,6 +144,8 @@ LOOK: Json = {
     "window": WINDOW,
     "quality": {"type": "integer", "minimum": 1, "maximum": 100},
     "accept": {"enum": ["image/jpeg", "image/png", "image/gif"]},
+    "annotation": ANNOTATION,
+    "iccprofile": {"enum": list(PROFILES)},
 }
 WADO: Json = {
     "requestType": {"const": "WADO"},
@@ -149,6 +154,7 @@ WADO: Json = {
     **{"frameNumber": WHOLE, "rows": WHOLE, "columns": WHOLE, "imageQuality": WHOLE},
     **{"windowCenter": {"type": "number"}, "windowWidth": {"type": "number"}},
     **{"region": {"type": "string", "examples": ["0,0,0.5,0.5"]}, "anonymize": TEXT, "presentationUID": UID},
+    "annotation": ANNOTATION,
 }
 PICTURES = dict.fromkeys(("image/jpeg", "image/png", "image/gif", "application/pdf", "video/mp4", "*/*"), BYTES)
 CONDITIONS = ("Range", "If-Range", "If-None-Match", "If-Modified-Since")
@@ -216,7 +222,7 @@ ENDINGS: Mapping[str, Words] = {
     "/bulkdata": retrieve(MULTIPART),
     "/pixeldata": retrieve(MULTIPART),
     "/rendered": retrieve(*PICTURES, query=LOOK),
-    "/thumbnail": retrieve("image/jpeg", query={"viewport": VIEWPORT}),
+    "/thumbnail": retrieve("image/jpeg", query={"viewport": SIZE}),
     "/subscribers/{ae}": Words({}, {201: {}, 200: {}}),
     "/suspend": Words({}, {200: {}}),
     "/events": Words({}, {200: {JSON: OBJECT}}),

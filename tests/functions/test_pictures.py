@@ -11,6 +11,8 @@ from pydicom import dcmread, dcmwrite
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
+from pacs.dicom.colouring import profile
+
 Sample = Callable[[str], bytes]
 
 
@@ -45,11 +47,52 @@ def test_regions_and_mirrors(clinic: Any, sample: Sample) -> None:
     np.testing.assert_array_equal(shown(clinic, path, "viewport=30,40,10,20,30,40"), region)
     np.testing.assert_array_equal(shown(clinic, path, "viewport=30,40,10,20,-30,40"), region[:, ::-1])
     np.testing.assert_array_equal(shown(clinic, path, "viewport=30,40,10,20,-30,-40"), region[::-1, ::-1])
-    np.testing.assert_array_equal(shown(clinic, path, "viewport=28,128,100,,,"), whole[:, 100:])
-    np.testing.assert_array_equal(shown(clinic, path, "annotation=patient,technique&iccprofile=no"), whole)
+    np.testing.assert_array_equal(shown(clinic, path, "viewport=28,128,100"), whole[:, 100:])
+    np.testing.assert_array_equal(shown(clinic, path, "iccprofile=no"), whole)
     assert shown(clinic, path, "viewport=60,800,10,20,30,40").shape == (80, 60)
     outside = clinic.get(f"{path}/rendered?viewport=30,40,200,0,10,10")
     assert (outside.status_code, outside.json()["field"]) == (400, "viewport")
+
+
+def refused(clinic: Any, path: str, accept: str = "image/png") -> tuple[int, str]:
+    answer = clinic.get(path, Accept=accept)
+    return answer.status_code, answer.json()["field"]
+
+
+def test_what_is_written_into_a_picture(clinic: Any, sample: Sample) -> None:
+    body = written(changed(sample("CT_small.dcm"), SpecificCharacterSet="ISO_IR 192", PatientName="Öğüt^İpek"))
+    path = path_of(clinic.add(body))
+    plain = shown(clinic, path).astype(int)
+    patient, technique, both = (
+        shown(clinic, path, f"annotation={each}") for each in ("patient", "technique", "patient,technique")
+    )
+    assert np.abs(patient - plain)[:40].max() > 50
+    assert (patient[64:] == plain[64:]).all()
+    assert np.abs(technique - plain)[64:].max() > 50
+    assert (technique[:20] == plain[:20]).all()
+    assert (both[:20] == patient[:20]).all()
+    answer = clinic.get(f"{path}/rendered?annotation=technique,acme", Accept="image/png")
+    assert answer.headers["warning"] == '299 bulut-pacs: "The following annotation values are not supported: acme"'
+    np.testing.assert_array_equal(np.asarray(Image.open(BytesIO(answer.content))), technique)
+    assert refused(clinic, f"{path}/rendered?annotation=") == (400, "annotation")
+    assert refused(clinic, f"{path}/rendered?window=40,400") == (400, "window")
+    assert refused(clinic, f"{path}/thumbnail?viewport=9,9,0,0,9,9", "image/jpeg") == (400, "viewport")
+
+
+def test_pictures_with_colour_profiles(clinic: Any, sample: Sample) -> None:
+    grey = path_of(clinic.add(sample("CT_small.dcm")))
+    path = path_of(clinic.add(written(changed(sample("SC_rgb_rle.dcm"), ICCProfile=profile("adobergb")))))
+    for accept in ("image/png", "image/jpeg"):
+        told = {
+            query: Image.open(BytesIO(clinic.get(f"{path}/rendered?iccprofile={query}", Accept=accept).content))
+            for query in ("no", "yes", "srgb", "rommrgb")
+        }
+        names = {"no": None, "yes": profile("adobergb"), "srgb": profile("srgb"), "rommrgb": profile("rommrgb")}
+        assert {query: each.info.get("icc_profile") for query, each in told.items()} == names
+    greys = Image.open(BytesIO(clinic.get(f"{grey}/rendered?iccprofile=yes", Accept="image/png").content))
+    assert (greys.mode, greys.info["icc_profile"]) == ("RGB", profile("srgb"))
+    assert refused(clinic, f"{path}/rendered?iccprofile=cmyk") == (400, "iccprofile")
+    assert refused(clinic, f"{path}/rendered?iccprofile=yes", "image/gif") == (400, "iccprofile")
 
 
 def test_a_film_is_a_gif(clinic: Any, sample: Sample) -> None:
@@ -59,6 +102,8 @@ def test_a_film_is_a_gif(clinic: Any, sample: Sample) -> None:
     film = Image.open(BytesIO(answer.content))
     assert (max(film.size), film.info["loop"]) == (64, 0)
     assert 20 < film.n_frames <= 30  # type: ignore[attr-defined]  # those that are alike are one that stands longer
+    named = clinic.get(f"{path}/frames/1,3/rendered?viewport=64,64&annotation=technique", Accept="image/gif")
+    assert named.content != clinic.get(f"{path}/frames/1,3/rendered?viewport=64,64", Accept="image/gif").content
     some = Image.open(BytesIO(clinic.get(f"{path}/frames/1,3,5/rendered", Accept="image/gif").content))
     assert some.n_frames == 3  # type: ignore[attr-defined]
     assert clinic.get(f"{path}/frames/1,3/rendered", Accept="image/png").status_code == 400

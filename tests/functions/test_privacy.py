@@ -165,6 +165,15 @@ def test_searches_and_addresses_take_told_uids_alone(clinic: Any, named: Any, sa
     assert read(clinic, token, f"/series?SeriesInstanceUID={named.series}").json() == []
 
 
+def test_nothing_is_written_into_pictures(clinic: Any, named: Any) -> None:
+    token = token_of(clinic, named.study)
+    path = f"{instance_path(told_of(clinic, token))}/rendered"
+    plain = read(clinic, token, path, Accept="image/png")
+    annotated = read(clinic, token, f"{path}?annotation=patient,technique", Accept="image/png")
+    assert annotated.content == plain.content
+    assert "not supported: patient, technique" in annotated.headers["warning"]
+
+
 def token_of_told(clinic: Any, study: str) -> str:
     """What another study is called."""
     return str(claims(token_of(clinic, study))["studies"][0])

@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any
 from pacs.archive.frames import FrameReader, take_back_if_outdated
 from pacs.archive.lookup import Instance, Level, find_instances
 from pacs.archive.retrieve import read_original_header
+from pacs.dicom.annotating import Texts, annotated, texts_of
+from pacs.dicom.colouring import NONE, profile_in
 from pacs.dicom.json import little_endian
-from pacs.dicom.render import Format, Region, animate, draw, number, render
+from pacs.dicom.render import Format, Region, animate, draw, number, profile_of, render
 from pacs.dicom.transcode import VIDEO, video_media_type
-from pacs.dicomweb.viewport import Viewport
 from pacs.errors import BadRequest, NotFound, ObjectNotFound
 from pacs.people.scope import Scope
 from pacs.ports import ObjectInfo, Services
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
     from pydicom.dataset import Dataset
 
 THUMBNAIL_PX, THUMBNAIL_QUALITY = 256, 80
@@ -27,6 +29,7 @@ DEFAULT_FRAME_MS, FASTEST_FRAME_MS = 100, 20
 # Palettes, segmented ones, and the data of lookup tables. Source: PS3.6 §6
 TABLES = frozenset((0x00281201, 0x00281202, 0x00281203, 0x00281221, 0x00281222, 0x00281223, 0x00283006))
 TABLE_MAX_BYTES = 1 << 20
+ICC_PROFILE, PROFILE_MAX_BYTES = 0x00282000, 8 << 20
 ENCAPSULATED = "1.2.840.10008.5.1.4.1.1.104."
 ENCAPSULATED_DOCUMENT = "00420011"
 DOCUMENT_MEDIA_TYPE, DOCUMENT_LENGTH = 0x00420012, 0x00420015
@@ -34,13 +37,17 @@ DOCUMENT_MEDIA_TYPE, DOCUMENT_LENGTH = 0x00420012, 0x00420015
 
 @dataclass(frozen=True)
 class Look:
-    """How a picture is to look: window (center, width, function), size in pixels and region (see `render`), format."""
+    """How a picture is to look: window (center, width, function), size in pixels and region (see `render`), format,
+    what is written into it (see dicom.annotating), its colour profile (see dicom.colouring).
+    """
 
     window: tuple[float, float, str] | None = None
     size: tuple[int, int] | None = None
     region: Region | None = None
     format: Format = "jpeg"
     quality: int = 90
+    annotation: Sequence[str] = ()
+    profile: str = ""
 
 
 def render_frame(services: Services, instance: Instance, frame_number: int, look: Look) -> bytes:
@@ -58,7 +65,22 @@ def render_with(reader: FrameReader, frame_number: int, look: Look) -> bytes:
         quality=look.quality,
         frame_number=frame_number,
         region=look.region,
+        texts=texts_for(reader, frame_number, look),
+        profile=look.profile,
+        source=source_profile(reader, frame_number) if look.profile not in ("", NONE) else b"",
     )
+
+
+def texts_for(reader: FrameReader, frame_number: int, look: Look) -> Texts | None:
+    several = reader.number_of_frames > 1
+    frame = f"{frame_number}/{reader.number_of_frames}" if several else ""
+    return texts_of(reader.header.root, look.annotation, frame) if look.annotation else None
+
+
+def source_profile(reader: FrameReader, frame_number: int) -> bytes:
+    """The colour profile of a frame: that of the header, else the one in its own bytes; empty without one."""
+    found = profile_of(dataset_with_tables(reader, profiles=True), frame_number)
+    return found or profile_in(reader.stored(frame_number))
 
 
 def render_animation(services: Services, instance: Instance, frame_numbers: Sequence[int], look: Look) -> bytes:
@@ -70,26 +92,34 @@ def render_animation(services: Services, instance: Instance, frame_numbers: Sequ
     reader = FrameReader(services, instance)
     dataset = dataset_with_tables(reader)
     size = look.size or (ANIMATED_PX, ANIMATED_PX)
-    images = (draw(reader.pixels(each), dataset, look.window, size, each, look.region) for each in frame_numbers)
+
+    def drawn(frame_number: int) -> "Image":
+        image = draw(reader.pixels(frame_number), dataset, look.window, size, frame_number, look.region)
+        texts = texts_for(reader, frame_number, look)
+        return annotated(image, texts) if texts else image
+
+    images = map(drawn, frame_numbers)
     return animate(images, max(int(number(dataset, "FrameTime") or DEFAULT_FRAME_MS), FASTEST_FRAME_MS))
 
 
-def dataset_with_tables(reader: FrameReader) -> "Dataset":
-    """The header with those lookup tables and palettes that are too large to be read with it."""
+def dataset_with_tables(reader: FrameReader, *, profiles: bool = False) -> "Dataset":
+    """The header with those lookup tables and palettes that are too large to be read with it; colour profiles too."""
     from pydicom.dataelem import DataElement
     from pydicom.tag import BaseTag
 
     header = reader.header
     for path, large in header.large.items():
-        if large.tag not in TABLES or large.length > TABLE_MAX_BYTES:
+        wanted = profiles and large.tag == ICC_PROFILE and large.length <= PROFILE_MAX_BYTES
+        if not wanted and (large.tag not in TABLES or large.length > TABLE_MAX_BYTES):
             continue
         item: Any = header.dataset
         steps = path.split("/")[:-1]
         for sequence, index in zip(steps[::2], steps[1::2], strict=True):
             item = item[BaseTag(int(sequence, 16))].value[int(index)]
         if BaseTag(large.tag) not in item:
-            value = little_endian(reader.read(large.offset, large.length), "OW", header)
-            item[BaseTag(large.tag)] = DataElement(BaseTag(large.tag), "OW", value)
+            vr = "OB" if wanted else "OW"
+            value = little_endian(reader.read(large.offset, large.length), vr, header)
+            item[BaseTag(large.tag)] = DataElement(BaseTag(large.tag), vr, value)
     return header.dataset
 
 
@@ -106,16 +136,19 @@ def thumbnail(services: Services, scope: Scope, level: Level) -> bytes:
 
 
 def thumbnail_of(
-    services: Services, instance: Instance, *, viewport: Viewport | None = None, frame_number: int | None = None
+    services: Services,
+    instance: Instance,
+    *,
+    size: tuple[int, int] | None = None,
+    frame_number: int | None = None,
 ) -> bytes:
-    """A small JPEG of an instance's middle frame, made once, or of another frame, size or region.
+    """A small JPEG of an instance's middle frame, made once, or of another frame or size.
 
     Raises NotFound, UndecodablePixels.
     """
     reader = FrameReader(services, instance)
-    if viewport or frame_number:
-        size, region = (viewport.size, viewport.region) if viewport else ((THUMBNAIL_PX, THUMBNAIL_PX), None)
-        look = Look(size=size, region=region, quality=THUMBNAIL_QUALITY)
+    if size or frame_number:
+        look = Look(size=size or (THUMBNAIL_PX, THUMBNAIL_PX), quality=THUMBNAIL_QUALITY)
         return render_with(reader, frame_number or middle(reader), look)
     try:
         return services.derived.get(instance.path.thumbnail)[1]

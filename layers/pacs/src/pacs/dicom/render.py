@@ -9,6 +9,8 @@ import io
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
+from pacs.dicom.annotating import Texts, annotated
+from pacs.dicom.colouring import NONE, coloured
 from pacs.dicom.transcode import whole
 from pacs.errors import BadRequest, UndecodablePixels
 
@@ -41,15 +43,22 @@ def render(
     quality: int = 90,
     frame_number: int = 1,
     region: Region | None = None,
+    texts: Texts | None = None,
+    profile: str = "",
+    source: bytes = b"",
 ) -> bytes:
     """A picture of one decoded frame (see `transcode.decode_frame`: several samples are RGB), 8 bits a sample.
 
     `window` overrides what the header says; without either, all values are shown. `size`: width and height in pixels
-    into which the picture is fitted, its aspect kept. Raises BadRequest for a window, size or quality that cannot be
-    meant, UndecodablePixels for pixels that this header does not describe.
+    into which the picture is fitted, its aspect kept. `texts` are written into it at last; `profile` and `source`: see
+    dicom.colouring. Raises BadRequest for a window, size or quality that cannot be meant, UndecodablePixels for pixels
+    that this header does not describe.
     """
     check(window, size, format, quality)
-    return encode(draw(pixels, dataset, window, size, frame_number, region), format, quality)
+    image = draw(pixels, dataset, window, size, frame_number, region)
+    if profile not in ("", NONE):
+        image = coloured(image, profile, source)
+    return encode(annotated(image, texts) if texts else image, format, quality)
 
 
 def draw(
@@ -261,12 +270,13 @@ def to_bytes(shown: "Values") -> "Bytes8":
 
 def encode(image: "Image", format: Format, quality: int) -> bytes:
     out = io.BytesIO()
+    profile = image.info.get("icc_profile")
     if format == "png":
-        image.save(out, "PNG", compress_level=3)
+        image.save(out, "PNG", compress_level=3, icc_profile=profile)
     elif format == "gif":
         image.save(out, "GIF")
     else:
-        image.save(out, "JPEG", quality=quality)
+        image.save(out, "JPEG", quality=quality, icc_profile=profile)
     return out.getvalue()
 
 
@@ -321,6 +331,15 @@ def macro(dataset: "Dataset", keyword: str, frame_number: int) -> "Dataset":
             item: Dataset = group.get(keyword)[0]
             return item
     return dataset
+
+
+def profile_of(dataset: "Dataset", frame_number: int) -> bytes:
+    """The ICC profile of a frame, of several that of its optical path; empty without one. Source: PS3.3 §C.8.12.5"""
+    paths = dataset.get("OpticalPathSequence") or []
+    wanted = macro(dataset, "OpticalPathIdentificationSequence", frame_number).get("OpticalPathIdentifier")
+    named = [each for each in paths if each.get("OpticalPathIdentifier") == wanted]
+    found = (each.get("ICCProfile") for each in (dataset, *named, *paths))
+    return next((bytes(each) for each in found if each), b"")
 
 
 def number(item: "Dataset", keyword: str) -> float | None:

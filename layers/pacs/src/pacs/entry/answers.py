@@ -6,7 +6,7 @@ Used by functions/dicomweb and functions/frames. Source: PS3.18 §8.6 and §8.7,
 import gzip
 import hashlib
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -186,6 +186,13 @@ def squeezed(services: Services, request: Request, body: bytes, content_type: st
         return gzipped(services, request, gzip.compress(body, SQUEEZING, mtime=0), content_type)
     answer = carried(services, request, body, content_type)
     answer.headers["Vary"] = "Accept-Encoding"
+    return answer
+
+
+def warned(answer: Response, warnings: Sequence[str]) -> Response:
+    """An answer that says what was left out of it. Source: PS3.18 §8.3.4.4"""
+    if warnings:
+        answer.headers["Warning"] = ", ".join(f'299 bulut-pacs: "{each}"' for each in warnings)
     return answer
 
 

@@ -63,7 +63,7 @@ PIXELS = (
 )
 EVERY = tuple(several(OCTETS, syntax) for syntax in ("*", EXPLICIT_LITTLE_ENDIAN))
 PICTURES = (*IMAGES, "application/pdf", "video/*")
-LOOK = ("accept", "quality", "viewport", "window")
+LOOK = ("accept", "annotation", "iccprofile", "quality", "viewport", "window")
 STORED = (*STORED_TYPES, *map(several, STORED_TYPES))
 
 Methods = Mapping[str, Transaction]

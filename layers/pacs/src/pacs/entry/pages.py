@@ -11,7 +11,7 @@ from fastapi import Request, Response
 from pacs.archive.pages import Page
 from pacs.dicomweb.media import DICOM_JSON
 from pacs.dicomweb.query import Query
-from pacs.entry.answers import squeezed
+from pacs.entry.answers import squeezed, warned
 from pacs.entry.native import native_answer, wants_xml
 from pacs.ports import Services
 
@@ -27,6 +27,4 @@ def page_answer(services: Services, request: Request, query: Query, search: Call
         if xml
         else squeezed(services, request, orjson.dumps(page.items), DICOM_JSON)
     )
-    if warnings := [*query.warnings, *([MORE] if page.more else [])]:
-        found.headers["Warning"] = ", ".join(f'299 bulut-pacs: "{warning}"' for warning in warnings)
-    return found
+    return warned(found, [*query.warnings, *([MORE] if page.more else [])])

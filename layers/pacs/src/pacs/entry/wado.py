@@ -18,12 +18,13 @@ from pacs.archive.rendering import (
     stored_video,
     thumbnail_of,
 )
-from pacs.archive.retrieve import transcode_instance, written_syntax
+from pacs.archive.retrieve import file_pieces, transcode_instance, written_syntax
+from pacs.dicom.colouring import AS_IT_IS, SRGB
 from pacs.dicom.render import Format
 from pacs.dicom.transcode import ENCODED
 from pacs.dicomweb.media import MediaRange, Offer, choose, parse_accept
 from pacs.dicomweb.multipart import Part
-from pacs.dicomweb.viewport import parse_viewport, parse_window
+from pacs.dicomweb.viewport import parse_annotation, parse_profile, parse_size, parse_viewport, parse_window
 from pacs.entry.answers import (
     CARRIED_MAX_BYTES,
     Version,
@@ -33,6 +34,7 @@ from pacs.entry.answers import (
     multipart,
     ranged,
     wants_whole,
+    warned,
 )
 from pacs.errors import BadRequest
 from pacs.objects import Piece
@@ -77,8 +79,9 @@ def retrieve_answer(services: Services, scope: Scope, request: Request, level: L
 
 def instance_answer(services: Services, request: Request, instance: Instance, syntax: str) -> Response:
     """One instance as a file, in the syntax it is stored in or in another."""
-    if syntax != instance.transfer_syntax_uid:
-        pieces = transcode_instance(services, instance, syntax)
+    if syntax != instance.transfer_syntax_uid or instance.correction:
+        same = syntax == instance.transfer_syntax_uid
+        pieces = file_pieces(services, instance) if same else transcode_instance(services, instance, syntax)
         return gathered(services, request, pieces, DICOM, version([instance], DICOM, syntax))
     # Whole bytes are right whichever version the index knows: size and tag are those of the store.
     key, start = instance.object_key, b""
@@ -103,14 +106,14 @@ def instance_offers(instances: Sequence[Instance], *, single: bool) -> list[Offe
 
 def version(instances: Sequence[Instance], *variant: object) -> Version:
     """The version of what is made of instances in one way."""
-    tag = digest(*variant, *(each.sha256 for each in instances))
+    tag = digest(*variant, *(each.version for each in instances))
     return Version(tag, max(each.updated_at for each in instances))
 
 
 def dicom_parts(services: Services, instances: list[Instance], syntax: str) -> Iterator[Part[Piece]]:
     for each in instances:
         if syntax in ("", each.transfer_syntax_uid):
-            yield Part([each.span], f"{DICOM}; transfer-syntax={each.transfer_syntax_uid}")
+            yield Part(file_pieces(services, each), f"{DICOM}; transfer-syntax={each.transfer_syntax_uid}")
         else:
             pieces = transcode_instance(services, each, syntax)
             yield Part(pieces, f"{DICOM}; transfer-syntax={written_syntax(each, syntax)}")
@@ -169,20 +172,25 @@ def rendered_answer(services: Services, scope: Scope, request: Request, level: L
     instance = representative(services, scope, level)
     modified = instance.updated_at
     if (document := retrieve_document(services, instance)) is not None:
-        return carried(services, request, document.body, document.content_type, modified=modified)
+        colour_profile(request, scope, carried=False)
+        answer = carried(services, request, document.body, document.content_type, modified=modified)
+        return warned(answer, ignored_annotation(request, every=True))
     if (video := stored_video(services, instance)) is not None:
+        colour_profile(request, scope, carried=False)
         media_type = choose(accepted(request), [Offer(video.content_type)]).media_type
         stored = version([instance], media_type)
-        return ranged(request, services.derived, video.key, video.size_bytes, media_type, stored)
+        answer = ranged(request, services.derived, video.key, video.size_bytes, media_type, stored)
+        return warned(answer, ignored_annotation(request, every=True))
     media_type = choose(accepted(request), [Offer(each) for each in IMAGES]).media_type
-    asked = look(request, IMAGES[media_type])
+    asked = look(request, scope, IMAGES[media_type])
     if asked.format == "gif":
         every = range(1, instance.frame_table.number_of_frames + 1)
         numbers = parse_frame_list(frame_list) if frame_list else every
         picture = render_animation(services, instance, numbers, asked)
     else:
         picture = render_frame(services, instance, one_frame(instance, frame_list), asked)
-    return carried(services, request, picture, media_type, modified=modified)
+    answer = carried(services, request, picture, media_type, modified=modified)
+    return warned(answer, ignored_annotation(request, every=scope.privacy))
 
 
 def one_frame(instance: Instance, frame_list: str) -> int:
@@ -200,13 +208,13 @@ def thumbnail_answer(
     instance = representative(services, scope, level)
     choose(accepted(request), [Offer("image/jpeg")])
     query = request.query_params
-    viewport = parse_viewport(query["viewport"]) if "viewport" in query else None
+    size = parse_size(query["viewport"]) if "viewport" in query else None
     frame_number = one_frame(instance, frame_list) if frame_list else None
-    picture = thumbnail_of(services, instance, viewport=viewport, frame_number=frame_number)
+    picture = thumbnail_of(services, instance, size=size, frame_number=frame_number)
     return carried(services, request, picture, "image/jpeg", modified=instance.updated_at)
 
 
-def look(request: Request, format: Format) -> Look:
+def look(request: Request, scope: Scope, format: Format) -> Look:
     """How the query string wants a picture. Raises BadRequest, naming the parameter. Source: PS3.18 §8.3.5."""
     query = request.query_params
     quality = query.get("quality", "90")
@@ -219,4 +227,36 @@ def look(request: Request, format: Format) -> Look:
         region=viewport.region if viewport else None,
         format=format,
         quality=int(quality),
+        annotation=annotation(request, scope),
+        profile=colour_profile(request, scope, carried=format != "gif"),
     )
+
+
+def annotation(request: Request, scope: Scope) -> list[str]:
+    """What is written into a picture; nothing for those who may not know whose it is."""
+    return [] if scope.privacy else annotations(request)[0]
+
+
+def ignored_annotation(request: Request, *, every: bool) -> list[str]:
+    """What is told of annotations that are not made: of those that nobody makes, or of every one."""
+    known, unknown = annotations(request)
+    missing = [*known, *unknown] if every else unknown
+    return [f"The following annotation values are not supported: {', '.join(missing)}"] if missing else []
+
+
+def annotations(request: Request) -> tuple[list[str], list[str]]:
+    """See parse_annotation; WADO-URI has another name for the parameter, too. Raises BadRequest."""
+    query = request.query_params
+    text = query.get("annotation", query.get("imageAnnotation"))
+    return ([], []) if text is None else parse_annotation(text)
+
+
+def colour_profile(request: Request, scope: Scope, *, carried: bool) -> str:
+    """Which profile a picture shall have; never one of the instance for those who may not know whose it is.
+
+    Raises BadRequest, also when the answer cannot have the one that is asked for.
+    """
+    if "iccprofile" not in request.query_params:
+        return ""
+    asked = parse_profile(request.query_params["iccprofile"], carried=carried)
+    return SRGB if scope.privacy and asked == AS_IT_IS else asked

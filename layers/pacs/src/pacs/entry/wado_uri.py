@@ -14,14 +14,13 @@ from pacs.dicom.render import Region
 from pacs.dicom.uids import is_uid
 from pacs.dicomweb.media import MediaRange, Offer, choose, parse_accept
 from pacs.dicomweb.viewport import MAX_SIDE_PX, parse_window
-from pacs.entry.answers import carried
-from pacs.entry.wado import DICOM, IMAGES, instance_answer, instance_offers
+from pacs.entry.answers import carried, warned
+from pacs.entry.wado import DICOM, IMAGES, annotation, ignored_annotation, instance_answer, instance_offers
 from pacs.errors import BadRequest, NotAcceptable
 from pacs.people.scope import Scope
 from pacs.ports import Services
 
 ROWS, COLUMNS = 0x00280010, 0x00280011
-MOST_FRAMES = 1 << 31
 REFUSED = {"anonymize": "anonymized objects", "presentationUID": "presentation states"}
 
 
@@ -42,8 +41,9 @@ def uri_answer(services: Services, scope: Scope, request: Request) -> Response:
     pictures = [Offer(each) for each in IMAGES] if instance.frames else []
     offer = chosen(request, [*pictures, *instance_offers([instance], single=True)])
     if offer.media_type not in IMAGES:
+        require_no_window(request)
         return instance_answer(services, request, instance, offer.transfer_syntax)
-    return picture_answer(services, request, instance, offer.media_type)
+    return picture_answer(services, scope, request, instance, offer.media_type)
 
 
 def uid(request: Request, name: str) -> str:
@@ -65,30 +65,39 @@ def chosen(request: Request, offers: list[Offer]) -> Offer:
     return choose(ranges, offers)
 
 
-def picture_answer(services: Services, request: Request, instance: Instance, media_type: str) -> Response:
-    frame_number = whole_number(request, "frameNumber", MOST_FRAMES)
-    look = uri_look(services, request, instance, media_type)
+def picture_answer(services: Services, scope: Scope, request: Request, instance: Instance, media_type: str) -> Response:
+    frames = instance.frame_table.number_of_frames
+    frame_number = whole_number(request, "frameNumber", frames)
+    look = uri_look(services, scope, request, instance, media_type)
     if look.format == "gif" and frame_number is None:
-        every = range(1, instance.frame_table.number_of_frames + 1)
-        picture = render_animation(services, instance, every, look)
+        picture = render_animation(services, instance, range(1, frames + 1), look)
     else:
         picture = render_frame(services, instance, frame_number or 1, look)
-    return carried(services, request, picture, media_type, modified=instance.updated_at)
+    answer = carried(services, request, picture, media_type, modified=instance.updated_at)
+    return warned(answer, ignored_annotation(request, every=scope.privacy))
 
 
-def uri_look(services: Services, request: Request, instance: Instance, media_type: str) -> Look:
-    """How the parameters want a picture. Raises BadRequest, naming the parameter. Source: PS3.18 §9.1.2.3"""
+def require_no_window(request: Request) -> None:
+    """A file has no window. Raises BadRequest. Source: PS3.18 §9.5.1.2.6"""
+    for name in ("windowCenter", "windowWidth"):
+        if name in request.query_params:
+            raise BadRequest("a window is for pictures, not for files", field=name)
+
+
+def uri_look(services: Services, scope: Scope, request: Request, instance: Instance, media_type: str) -> Look:
+    """How the parameters want a picture. Raises BadRequest, naming the parameter. Source: PS3.18 §9.5.1.2"""
     query = request.query_params
     rows, columns = whole_number(request, "rows", MAX_SIDE_PX), whole_number(request, "columns", MAX_SIDE_PX)
     center, width = query.get("windowCenter"), query.get("windowWidth")
     if (center is None) != (width is None):
         raise BadRequest("windowCenter and windowWidth go together", field="windowCenter" if width else "windowWidth")
     return Look(
-        window=parse_window(f"{center},{width}") if center is not None else None,
+        window=parse_window(f"{center},{width},linear") if center is not None else None,
         size=(columns or MAX_SIDE_PX, rows or MAX_SIDE_PX) if rows or columns else None,
         region=region_of(services, instance, query["region"]) if query.get("region") else None,
         format=IMAGES[media_type],
         quality=whole_number(request, "imageQuality", 100) or 90,
+        annotation=annotation(request, scope),
     )
 
 

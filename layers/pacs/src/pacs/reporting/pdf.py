@@ -3,20 +3,17 @@
 Fira Sans and IBM Plex Sans Arabic are embedded, as far as they are used; HarfBuzz joins and orders the letters.
 """
 
-from importlib.util import find_spec
-from pathlib import Path
 from unicodedata import bidirectional
 
 from fpdf import FPDF
 from fpdf.enums import XPos, YPos
 
+from pacs.dicom.lettering import LATIN, arabic_font, latin_font
 from pacs.reporting.body import RIGHT_TO_LEFT, SECTIONS, lines_of, plain
 from pacs.reporting.documents import Document, date_text, headings, person_name
 from pacs.reporting.versions import Version
 
 FONT, FALLBACK = "Fira", "Plex"
-LATIN = {"": "Regular", "B": "Bold", "I": "Italic", "BI": "BoldItalic"}
-ARABIC = {"": "Regular", "B": "Bold", "I": "Regular", "BI": "Bold"}
 MARGIN_MM = 18
 Colour = tuple[int, int, int]
 GREY, BLACK, RED = (110, 110, 110), (0, 0, 0), (170, 0, 0)
@@ -32,12 +29,6 @@ def render_pdf(document: Document) -> bytes:
     return bytes(page.output())
 
 
-def fonts(package: str) -> Path:
-    spec = find_spec(package)
-    assert spec is not None and spec.origin is not None
-    return Path(spec.origin).parent / "files"
-
-
 class ReportPdf(FPDF):
     """Pages of one report."""
 
@@ -47,9 +38,8 @@ class ReportPdf(FPDF):
         self.terms = headings(document.language)
         self.right_to_left = document.language in RIGHT_TO_LEFT
         for style in LATIN:
-            self.add_font(FONT, style, fonts("fontpkg_fira_sans") / f"FiraSans-{LATIN[style]}.ttf")
-            arabic = fonts("fontpkg_ibm_plex_sans_arabic") / f"IBMPlexSansArabic-{ARABIC[style]}.ttf"
-            self.add_font(FALLBACK, style, arabic)
+            self.add_font(FONT, style, latin_font(style))
+            self.add_font(FALLBACK, style, arabic_font(style))
         self.set_fallback_fonts([FALLBACK])
         self.set_text_shaping(True)
         self.set_margin(MARGIN_MM)
