@@ -1,8 +1,9 @@
-"""The keys that sign tokens in the cloud: made, rotated, and told to the edge. Run by the owner, never by a function.
+"""The keys that sign tokens and seal secrets in the cloud: made, rotated, told to the edge. Run by the owner alone.
 
 `uv run --with "botocore[crt]" python -m infra.keys prod` makes what is missing and brings the edge up to date.
 A rotation takes two runs: `--prepare launch` adds a key that verifies; `--promote launch`, ten minutes later when
-every function has read it, lets it sign, while the one before still verifies.
+every function has read it, lets it sign, while the one before still verifies. The sealing key stays, for nothing else
+opens what it sealed.
 """
 
 import argparse
@@ -12,7 +13,7 @@ from base64 import urlsafe_b64encode
 from typing import Any, get_args
 
 from infra.settings import STAGES, Stage
-from pacs.ports import Audience
+from pacs.ports import KEY_RINGS, Audience
 
 EDGE_AUDIENCE = "launch"
 KEY_BYTES = 32
@@ -29,8 +30,8 @@ def new_key() -> dict[str, str]:
 
 
 def completed(ring: KeyRing) -> KeyRing:
-    """The ring with one key for every audience that had none."""
-    return {**ring, **{audience: [new_key()] for audience in get_args(Audience) if not ring.get(audience)}}
+    """The ring with one key for everything that had none."""
+    return {**ring, **{name: [new_key()] for name in KEY_RINGS if not ring.get(name)}}
 
 
 def prepared(ring: KeyRing, audience: str) -> KeyRing:

@@ -42,7 +42,7 @@ async def replace_password(request: Request, scope: Holder, current: Text = "", 
 @router.post("/totp")
 async def begin_second_factor(request: Request, scope: Anyone) -> Response:
     """A secret for an app, to read with its camera. It counts once a code has confirmed it."""
-    begun = second_factor.begin(services().database, member_of(scope))
+    begun = second_factor.begin(services(), member_of(scope))
     picture = segno.make(begun["uri"], error="m").svg_inline(scale=5, light="#fff")
     return page(request, "second_factor.html", scope, secret=begun["secret"], picture=Markup(picture))  # noqa: S704
 
@@ -51,7 +51,7 @@ async def begin_second_factor(request: Request, scope: Anyone) -> Response:
 async def confirm_second_factor(request: Request, scope: Anyone, code: Text = "") -> Response:
     """From now on a code is needed to sign in."""
     try:
-        second_factor.confirm(services().database, member_of(scope), code.strip(), services().clock.now())
+        second_factor.confirm(services(), member_of(scope), code.strip())
     except BadRequest as error:
         return account_page(request, scope, error=error, part="totp")
     audit(request, scope, "change-account", "second factor set up")

@@ -123,13 +123,13 @@ async def set_password(request: Request, asked: Reset) -> Response:
 async def create_second_factor(member: CurrentMember, response: Response) -> dict[str, str]:
     """A secret for an app that makes codes. It counts once a code has confirmed it."""
     response.headers["Cache-Control"] = "no-store"
-    return second_factor.begin(services().database, member)
+    return second_factor.begin(services(), member)
 
 
 @router.post("/totp/confirm", status_code=204)
 async def confirm_second_factor(request: Request, scope: CurrentScope, member: CurrentMember, asked: Code) -> Response:
     """From now on a code is needed to sign in."""
-    second_factor.confirm(services().database, member, asked.code, services().clock.now())
+    second_factor.confirm(services(), member, asked.code)
     deed = Deed("change-account", subject="second factor set up")
     record(services().database, scope, deed, source_ip=client_address(request))
     return Response(status_code=204)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from pacs.archive.indexing import index_objects
 from pacs.archive.storing import StoredInstance, store_instance
 from pacs.errors import PacsError
 from pacs.local.clock import SystemClock
+from pacs.local.secrets import SecretsFile
 from pacs.local.store import DirectoryStore
 from pacs.people.accounts import first_administrator
 from pacs.people.scope import Scope
@@ -69,6 +71,12 @@ class Archive:
     branch_id: str
     queue: KeptQueue = field(default_factory=KeptQueue)
     clock: SystemClock = field(default_factory=SystemClock)
+
+    @cached_property
+    def secrets(self) -> SecretsFile:
+        kept = SecretsFile(self.settings.home / "secrets.json")
+        kept.create()
+        return kept
 
     @property
     def scope(self) -> Scope:

@@ -45,6 +45,12 @@ def test_each_audience_has_a_key_of_its_own(keeper: Secrets) -> None:
     assert list(keeper.signing_keys("session")) == list(rings[0])
 
 
+def test_what_seals_has_a_key_of_its_own(keeper: Secrets) -> None:
+    [key] = keeper.sealing_keys()
+    assert len(key.secret) == 32
+    assert key not in (*keeper.signing_keys("session"), *keeper.signing_keys("launch"))
+
+
 def test_an_audience_without_keys_is_not_configured(keeper: Secrets) -> None:
     with pytest.raises(NotConfigured):
         keeper.signing_keys("cron")

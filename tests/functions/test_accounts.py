@@ -42,6 +42,23 @@ def with_factor(clinic: Any, clock: TurnedClock, role: str = "admin") -> pyotp.T
     return totp
 
 
+def test_the_secret_of_a_second_factor_lies_sealed_and_opens_for_its_member_alone(
+    doors: Any, clock: TurnedClock
+) -> None:
+    totp = with_factor(doors, clock)
+    database = doors.services.database
+    [kept] = database.fetch(text("select totp_secret as x from organization_members where totp_secret is not null"))
+    assert totp.secret not in kept["x"]
+    # Somebody who can write into the database puts a secret that it knows the code of into another's row.
+    database.fetch(
+        text("update organization_members set totp_secret = :x, totp_since = now() where role = 'centre'"), kept
+    )
+    clock.pass_s(30)
+    refused = token(doors, "centre", code=totp.at(clock.now()))
+    assert (refused.status_code, refused.json()["code"]) == (503, "NOT_CONFIGURED")
+    assert token(doors, code=totp.at(clock.now())).status_code == 200
+
+
 def test_a_second_factor_is_asked_for_and_each_code_is_good_once(doors: Any, clock: TurnedClock) -> None:
     totp = with_factor(doors, clock)
     needed = token(doors)

@@ -257,10 +257,10 @@ def test_signing_asks_for_the_second_factor_of_who_has_one(practice: Practice) -
     database, now = practice.archive.database, practice.archive.clock.now()
     member = find_by_id(database, practice.reader.member_id)
     assert member
-    generator = pyotp.TOTP(second_factor.begin(database, member)["secret"])
+    generator = pyotp.TOTP(second_factor.begin(practice.archive, member)["secret"])
     member = find_by_id(database, practice.reader.member_id)
     assert member
-    second_factor.confirm(database, member, generator.at(now), now)
+    second_factor.confirm(practice.archive, member, generator.at(now))
     with pytest.raises(SecondFactorNeeded):
         practice.sign(report, again=Again(PASSWORD))
     with pytest.raises(Unauthenticated):

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, get_args
 
 from pacs.objects import Piece
 from pacs.settings import Settings
@@ -29,6 +29,14 @@ class ObjectInfo:
     content_type: str = "application/octet-stream"
     content_encoding: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PresignedPost:
+    """Where to send a form (multipart/form-data): these fields, and after them the bytes as `file`."""
+
+    url: str
+    fields: Mapping[str, str]
 
 
 class ObjectStore(Protocol):
@@ -103,6 +111,9 @@ class ObjectStore(Protocol):
     def presign_get(self, key: str, *, expires_s: int, content_type: str) -> str:
         """A URL that answers GET with the object's bytes and this content type until it expires."""
 
+    def presign_post(self, key: str, *, expires_s: int, least_bytes: int, most_bytes: int) -> "PresignedPost":
+        """Where an object of such a size is taken as a form, until it expires. An older one is replaced."""
+
 
 @dataclass(frozen=True)
 class QueueDepth:
@@ -157,11 +168,19 @@ class SigningKey:
 
 
 Audience = Literal["session", "launch", "share", "cron"]
+# What else has keys: `pacs.people.sealing`.
+SEALING = "sealing"
+KEY_RINGS = (*get_args(Audience), SEALING)
 
 
-class Secrets(Protocol):
+class SigningKeys(Protocol):
     def signing_keys(self, audience: Audience) -> Sequence[SigningKey]:
         """Every key that may verify, the one that signs first. Raises `NotConfigured` when there is none."""
+
+
+class Secrets(SigningKeys, Protocol):
+    def sealing_keys(self) -> Sequence[SigningKey]:
+        """Every key that may open what was sealed, the one that seals first. Raises `NotConfigured`."""
 
 
 class Mailer(Protocol):
@@ -191,3 +210,5 @@ class Services(Protocol):
     def queue(self) -> Queue: ...
     @property
     def clock(self) -> Clock: ...
+    @property
+    def secrets(self) -> Secrets: ...

@@ -1,4 +1,4 @@
-"""With which keys are tokens signed in the cloud? With those of one JSON secret in Secrets Manager.
+"""With which keys are tokens signed and secrets sealed in the cloud? With those of one secret in Secrets Manager.
 
 Its format is that of the file on one machine: {audience: [{kid, secret (base64url)}, …]}, the signing key first.
 """
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pacs.aws.translation import translated
 from pacs.errors import NotConfigured
-from pacs.ports import Audience, SigningKey
+from pacs.ports import SEALING, Audience, SigningKey
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -20,7 +20,7 @@ CACHE_S = 300
 
 
 class SecretsManagerSecrets:
-    """Signing keys in a secret, read again after five minutes: let a new key verify before it signs."""
+    """Keys in a secret, read again after five minutes: let a new key verify before it signs."""
 
     def __init__(self, arn: str, client: "SecretsManagerClient") -> None:
         self._arn = arn
@@ -29,12 +29,18 @@ class SecretsManagerSecrets:
         self._read_again_at = 0.0
 
     def signing_keys(self, audience: Audience) -> Sequence[SigningKey]:
+        return self._ring(audience)
+
+    def sealing_keys(self) -> Sequence[SigningKey]:
+        return self._ring(SEALING)
+
+    def _ring(self, name: str) -> Sequence[SigningKey]:
         if time.monotonic() >= self._read_again_at:
             self._keys = self._read()
             self._read_again_at = time.monotonic() + CACHE_S
-        keys = self._keys.get(audience)
+        keys = self._keys.get(name)
         if not keys:
-            raise NotConfigured(f"there is no signing key for {audience}", field="signing_keys")
+            raise NotConfigured(f"there is no key for {name}", field="signing_keys")
         return [SigningKey(key["kid"], base64.urlsafe_b64decode(key["secret"] + "==")) for key in keys]
 
     def _read(self) -> Any:

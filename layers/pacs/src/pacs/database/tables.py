@@ -112,7 +112,7 @@ organization_members = Table(
     Column("importer_from", DateTime(timezone=True)),
     Column("importer_until", DateTime(timezone=True)),
     Column("password_hash", Text, nullable=False),
-    Column("totp_secret", Text),  # a second factor counts when `totp_since` is set
+    Column("totp_secret", Text),  # sealed; a second factor counts when `totp_since` is set
     Column("totp_since", DateTime(timezone=True)),
     count("totp_counter", BigInteger),  # of the last code that was taken: none is taken twice
     Column("disabled_at", DateTime(timezone=True)),

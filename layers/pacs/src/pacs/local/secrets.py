@@ -1,4 +1,4 @@
-"""With which keys are tokens signed on one machine? With those of one JSON file that only its owner may read.
+"""With which keys are tokens signed and secrets sealed on one machine? With those of a file only its owner reads.
 
 `pacs up` makes it once; the format is that of the secret in the cloud: {audience: [{kid, secret (base64url)}, …]}.
 """
@@ -11,10 +11,9 @@ import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import get_args
 
 from pacs.errors import NotConfigured, Unavailable
-from pacs.ports import Audience, SigningKey
+from pacs.ports import KEY_RINGS, SEALING, Audience, SigningKey
 
 KEY_BYTES = 32
 
@@ -22,17 +21,17 @@ KeyRing = dict[str, list[dict[str, str]]]
 
 
 class SecretsFile:
-    """Signing keys in a file. Processes that already run see a change of the file at once."""
+    """Keys in a file. Processes that already run see a change of the file at once."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._read: tuple[tuple[int, int], KeyRing] = ((0, 0), {})
 
     def create(self) -> None:
-        """Make the file, or the keys of audiences that it lacks; keys that are there stay."""
+        """Make the file, or the keys that it lacks; keys that are there stay."""
         with self._changing() as keys:
-            for audience in get_args(Audience):
-                keys.setdefault(audience, [new_key()])
+            for name in KEY_RINGS:
+                keys.setdefault(name, [new_key()])
 
     def rotate(self, audience: Audience) -> SigningKey:
         """A new key signs from now on; the one that signed until now still verifies, older ones no longer."""
@@ -41,9 +40,15 @@ class SecretsFile:
             return signing_key(keys[audience][0])
 
     def signing_keys(self, audience: Audience) -> Sequence[SigningKey]:
-        keys = self._load().get(audience)
+        return self._ring(audience)
+
+    def sealing_keys(self) -> Sequence[SigningKey]:
+        return self._ring(SEALING)
+
+    def _ring(self, name: str) -> Sequence[SigningKey]:
+        keys = self._load().get(name)
         if not keys:
-            raise NotConfigured(f"there is no signing key for {audience}", field="signing_keys")
+            raise NotConfigured(f"there is no key for {name}", field="signing_keys")
         return [signing_key(key) for key in keys]
 
     def _load(self) -> KeyRing:

@@ -3,14 +3,13 @@
 Source: RFC 6238.
 """
 
-from datetime import datetime
-
 import pyotp
 from sqlalchemy import text
 
 from pacs.errors import BadRequest, Conflict
 from pacs.people.membership import Member
-from pacs.ports import Statements
+from pacs.people.sealing import seal, unseal
+from pacs.ports import Services, Statements
 
 STEP_S = 30
 # A code is good one step before and after its own, for clocks that differ.
@@ -31,30 +30,36 @@ REMOVE = text(
 )
 
 
-def begin(statements: Statements, member: Member) -> dict[str, str]:
+def begin(services: Services, member: Member) -> dict[str, str]:
     """A new secret, which counts from the first code on; the app reads it from `uri`. Raises Conflict: there is one."""
     secret = pyotp.random_base32()
-    if not statements.fetch(BEGIN, {"id": member.id, "secret": secret}):
+    sealed = seal(services.secrets.sealing_keys(), secret, purpose(member))
+    if not services.database.fetch(BEGIN, {"id": member.id, "secret": sealed}):
         raise Conflict("there is a second factor already: remove it first")
     return {"secret": secret, "uri": pyotp.TOTP(secret).provisioning_uri(name=member.email, issuer_name=ISSUER)}
 
 
-def take(statements: Statements, member: Member, code: str, now: datetime) -> bool:
+def take(services: Services, member: Member, code: str) -> bool:
     """Whether a code is the member's, now, and was not taken before. The first one that is makes the factor count."""
     if not member.totp_secret:
         return False
-    generator = pyotp.TOTP(member.totp_secret)
+    now = services.clock.now()
+    generator = pyotp.TOTP(unseal(services.secrets.sealing_keys(), member.totp_secret, purpose(member)))
     current = int(now.timestamp()) // STEP_S
     for counter in (current + drift for drift in DRIFT):
         if pyotp.utils.strings_equal(code, generator.generate_otp(counter)):
-            return bool(statements.fetch(TAKE, {"id": member.id, "counter": counter, "now": now}))
+            return bool(services.database.fetch(TAKE, {"id": member.id, "counter": counter, "now": now}))
     return False
 
 
-def confirm(statements: Statements, member: Member, code: str, now: datetime) -> None:
+def confirm(services: Services, member: Member, code: str) -> None:
     """Let the factor count from now on. Raises BadRequest for a wrong code."""
-    if not take(statements, member, code, now):
+    if not take(services, member, code):
         raise BadRequest("the code is wrong, or was used already", field="code")
+
+
+def purpose(member: Member) -> str:
+    return f"second factor of {member.id}"
 
 
 def remove(statements: Statements, member: Member) -> None:

@@ -122,7 +122,7 @@ def require_code(services: Services, member: Member, code: str) -> None:
         return
     if not code:
         raise SecondFactorNeeded("a code of your second factor is needed", field="code")
-    if not second_factor.take(services.database, member, code, services.clock.now()):
+    if not second_factor.take(services, member, code):
         raise Unauthenticated(WRONG)
 
 

@@ -13,7 +13,7 @@ import jwt
 
 from pacs.errors import TokenExpired, Unauthenticated
 from pacs.people.scope import Scope
-from pacs.ports import Audience, Clock, Secrets
+from pacs.ports import Audience, Clock, SigningKeys
 
 ALGORITHM = "HS256"
 REQUIRED = ["aud", "exp", "org", "role"]
@@ -25,7 +25,7 @@ LONGEST_S = 7 * 24 * 3600
 class Tokens:
     """Signs and verifies. Every audience has keys of its own, so a launch token is never a session."""
 
-    def __init__(self, secrets: Secrets, clock: Clock) -> None:
+    def __init__(self, secrets: SigningKeys, clock: Clock) -> None:
         self._secrets = secrets
         self._clock = clock
 

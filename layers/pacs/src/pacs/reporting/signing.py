@@ -118,7 +118,7 @@ def prove(services: Services, member: Member, again: Again, source_ip: str) -> P
         raise SecondFactorNeeded("signing needs a code of your second factor", field="code")
     now = services.clock.now()
     limits.count_attempt(services.database, member.email, source_ip, now)
-    if not second_factor.take(services.database, member, again.code, now):
+    if not second_factor.take(services, member, again.code):
         raise Unauthenticated("the code is wrong, or was used already", field="code")
     limits.forgive(services.database, member.email, source_ip, now)
     return "code"
