@@ -3,55 +3,40 @@
 Asked by the gateway before any route. What it does not answer goes on to the functions.
 """
 
+import asyncio
 import mimetypes
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
-from urllib.parse import parse_qs, unquote
+from typing import Any
+from urllib.parse import unquote
 
 from infra.local import assets
+from infra.local.presigned import OBJECTS, Stores, receive_object, send_object
 from infra.local.proxy_event import Answer, Files, Headers, Request
 from pacs.dicomweb.media import takes_gzip
 from pacs.dicomweb.ranges import entity_tag, none_match
-from pacs.errors import BadRequest, NotFound, ObjectNotFound, RangeNotSatisfiable, Unauthenticated
+from pacs.errors import BadRequest, NotFound, ObjectNotFound, Unauthenticated
 from pacs.people.permissions import may
 from pacs.people.scope import SHARED, Scope
-from pacs.ports import ObjectInfo
 from pacs.viewing.headers import VIEWER_HEADERS, cache_control
 
 SITE = Path(__file__).resolve().parents[2] / "ohif-site" / "build"
 VIEWER = "/ohif-viewer"
-OBJECTS = "/objects/"
 FRAME = re.compile(r"/dicomweb/studies/([0-9.]+)/series/([0-9.]+)/instances/([0-9.]+)/frames/([1-9][0-9]*)")
-RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 TOKEN_HEADERS = ("authorization", "x-pacs-authorization", "cookie")
 # A verified token is believed this long; a viewer asks for hundreds of frames a second with the same one.
 BELIEVED_S = 1.0
 BELIEVED_MAX = 1024
 
 ScopeOf = Callable[[Mapping[str, str], str], Scope]
-Stretches = Callable[[int, int], Sequence[tuple[Path, int, int]]]  # of an offset and a length
-
-
-class Store(Protocol):
-    """What `pacs.local.store.DirectoryStore` offers beyond the port."""
-
-    def get(self, key: str) -> tuple[ObjectInfo, bytes]: ...
-
-    def head(self, key: str) -> ObjectInfo: ...
-
-    def stretches(self, key: str, offset: int, length: int) -> Sequence[tuple[Path, int, int]]: ...
-
-    def verify_presigned(self, key: str, expires: int, content_type: str, signature: str) -> None: ...
 
 
 class Edge:
     """Answers a request, or None when the functions must."""
 
-    def __init__(self, stores: Mapping[str, Store], scope_of: ScopeOf, site: Path = SITE) -> None:
+    def __init__(self, stores: Stores, scope_of: ScopeOf, site: Path = SITE) -> None:
         self.stores = stores
         self.derived = stores["derived"]
         self.scope_of = scope_of
@@ -59,6 +44,8 @@ class Edge:
         self.believed: dict[tuple[str, ...], tuple[Scope, float]] = {}
 
     async def __call__(self, request: Request) -> Answer | None:
+        if request.path.startswith(OBJECTS) and request.method == "POST":
+            return await asyncio.to_thread(receive_object, self.stores, request)
         if request.method not in ("GET", "HEAD"):
             return None
         if found := FRAME.fullmatch(request.path):
@@ -68,7 +55,7 @@ class Edge:
         if request.path.startswith(assets.PREFIX):
             return assets.asset(request)
         if request.path.startswith(OBJECTS):
-            return self.presigned(request)
+            return send_object(self.stores, request)
         return None
 
     def frame(self, request: Request, study: str, series: str, instance: str, frame_number: str) -> Answer | None:
@@ -106,29 +93,6 @@ class Edge:
         self.believed[key] = (scope, now + BELIEVED_S)
         return scope
 
-    def presigned(self, request: Request) -> Answer:
-        """Any object by a URL that one of our stores has signed. Raises PacsError."""
-        name, _, key = unquote(request.path.removeprefix(OBJECTS)).partition("/")
-        query = {word: values[-1] for word, values in parse_qs(request.query).items()}
-        store = self.stores.get(name)
-        expires = query.get("expires", "")
-        if store is None or not (expires.isascii() and expires.isdigit()):
-            raise NotFound("there is nothing at this address")
-        content_type = query.get("content_type", "")
-        store.verify_presigned(key, int(expires), content_type, query.get("signature", ""))
-        info = store.head(key)
-        headers: Headers = [
-            (b"content-type", content_type.encode("latin-1", "replace")),
-            (b"accept-ranges", b"bytes"),
-            (b"etag", f'"{info.etag}"'.encode()),
-            (b"cache-control", b"private, no-store"),
-            (b"x-content-type-options", b"nosniff"),
-        ]
-        if info.content_encoding:
-            headers.append((b"content-encoding", info.content_encoding.encode()))
-        asked = one_of_each(request.headers).get("range", "")
-        return ranged(asked, partial(store.stretches, key), info.size_bytes, headers)
-
 
 def takes_stored(accept: str) -> bool:
     """Whether a frame may come as it lies ready: in the syntax it was stored in, as multipart."""
@@ -136,23 +100,6 @@ def takes_stored(accept: str) -> bool:
     if "transfer-syntax=" in asks.replace("transfer-syntax=*", ""):
         return False
     return not asks or "*/*" in asks or "multipart/related;type=application/octet-stream" in asks
-
-
-def ranged(asked: str, stretches: Stretches, size_bytes: int, headers: Headers) -> Answer:
-    """The whole object, or the one range of it that is asked for. Raises RangeNotSatisfiable.
-
-    Source: RFC 9110 §14.2.
-    """
-    found = RANGE.fullmatch(asked)
-    if not found or not any(found.groups()):
-        return Answer(200, headers, Files(tuple(stretches(0, size_bytes))))
-    first, last = found.groups()
-    start = int(first) if first else max(0, size_bytes - int(last))
-    end = min(int(last) if first and last else size_bytes - 1, size_bytes - 1)
-    if start > end:
-        raise RangeNotSatisfiable("the object ends before this range")
-    told = f"bytes {start}-{end}/{size_bytes}".encode()
-    return Answer(206, [*headers, (b"content-range", told)], Files(tuple(stretches(start, end - start + 1))))
 
 
 def site_file(site: Path, request: Request) -> Answer:

@@ -1,6 +1,8 @@
 """What every object store must do, proved on the directory and on S3 (moto's server)."""
 
+import base64
 import hashlib
+import json
 import urllib.request
 import uuid
 from collections.abc import Callable
@@ -11,6 +13,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from urllib3 import encode_multipart_formdata
 
 from pacs.aws import store as s3
 from pacs.aws.store import S3Store
@@ -226,6 +229,7 @@ def test_keys_that_no_store_should_hold(store: ObjectStore, key: str) -> None:
         lambda: store.purge(key),
         lambda: store.versions(key),
         lambda: store.presign_get(key, expires_s=60, content_type="text/plain"),
+        lambda: store.presign_post(key, expires_s=60, least_bytes=0, most_bytes=1),
     ]
     for call in calls:
         with pytest.raises(BadRequest) as raised:
@@ -302,6 +306,19 @@ def test_s3_presigned_url_answers_with_the_type_asked_for(s3_store: S3Store, fol
         assert (answer.read(), answer.headers["Content-Type"]) == (b"bytes", "audio/webm")
 
 
+def test_s3_takes_the_file_of_a_presigned_form(s3_store: S3Store, folder: str) -> None:
+    made = s3_store.presign_post(folder + "ö?&.bin", expires_s=60, least_bytes=5, most_bytes=9)
+    body, content_type = encode_multipart_formdata({**made.fields, "file": ("bytes.bin", b"bytes")})
+    asked = urllib.request.Request(made.url, body, {"Content-Type": content_type})
+    with urllib.request.urlopen(asked) as answer:
+        assert answer.status == 204
+    assert s3_store.get(folder + "ö?&.bin")[1] == b"bytes"
+    # moto looks at no policy; S3 does.
+    policy = json.loads(base64.b64decode(made.fields["policy"]))
+    assert ["content-length-range", 5, 9] in policy["conditions"]
+    assert {"key": folder + "ö?&.bin"} in policy["conditions"]
+
+
 def test_s3_that_does_not_answer_is_unavailable(client: Any, aws_client: AwsClient) -> None:
     with pytest.raises(StoreUnavailable):
         S3Store("no-such-bucket", client).put("a", b"")
@@ -325,17 +342,17 @@ def test_directory_presigned_url_is_good_for_one_object_type_and_time(directory:
     key = unquote(parts.path.removeprefix("/objects/originals/"))
     query = {name: value for name, (value,) in parse_qs(parts.query).items()}
     good = (key, int(query["expires"]), query["content_type"], query["signature"])
-    directory.verify_presigned(*good)
+    directory.presigner.verify("GET", *good)
     assert [path.read_bytes() for path, _, _ in directory.stretches(key, 0, 5)] == [b"bytes"]
     for position, other in enumerate((folder + "other", good[1] + 1, "text/html", "é" * 64)):
         with pytest.raises(Forbidden):
             changed: list[Any] = [*good]
             changed[position] = other
-            directory.verify_presigned(*changed)
+            directory.presigner.verify("GET", *changed)
     over = directory.presign_get(key, expires_s=-1, content_type="audio/webm")
     query = {name: value for name, (value,) in parse_qs(urlsplit(over).query).items()}
     with pytest.raises(Forbidden):
-        directory.verify_presigned(key, int(query["expires"]), query["content_type"], query["signature"])
+        directory.presigner.verify("GET", key, int(query["expires"]), query["content_type"], query["signature"])
 
 
 def test_directory_stretches_of_nothing(directory: DirectoryStore, folder: str) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from urllib3 import encode_multipart_formdata
 
 from infra.local.edge import Edge, takes_stored
 from infra.local.gateway import Gateway
-from pacs.errors import Unauthenticated
+from pacs.errors import ObjectNotFound, Unauthenticated
 from pacs.local.store import DirectoryStore
 from pacs.objects import Span
 from pacs.people.scope import Scope
@@ -155,6 +156,40 @@ def test_a_presigned_url_is_good_for_its_object_until_it_expires(machine: Machin
     assert machine.get("/objects/derived/exports/a%20b.zip").status == 404
     assert machine.get(target.replace("/derived/", "/secrets/")).status == 404
     assert machine.get(f"/objects/derived/gone?expires={int(time.time()) + 60}&signature=x").status == 403
+
+
+def posted(machine: Machine, target: str, **fields: bytes) -> Heard:
+    body, content_type = encode_multipart_formdata({name: (name, value) for name, value in fields.items()})
+    return ask(machine.gateway, "POST", target, headers={"content-type": content_type}, body=[body])
+
+
+def presigned_form(machine: Machine, expires_s: int = 60) -> str:
+    made = machine.derived.presign_post("uploads/a b/1", expires_s=expires_s, least_bytes=2, most_bytes=10)
+    assert made.fields == {}
+    url = urlsplit(made.url)
+    return f"{url.path}?{url.query}"
+
+
+def test_the_file_of_a_presigned_form_becomes_the_object(machine: Machine) -> None:
+    target = presigned_form(machine)
+    for body in (b"first", b"2nd", b"0123456789"):
+        assert posted(machine, target, other=b"x", file=body).status == 204
+        assert machine.derived.get("uploads/a b/1")[1] == body
+
+
+def test_a_presigned_form_is_good_for_its_object_size_and_time(machine: Machine) -> None:
+    target = presigned_form(machine)
+    assert posted(machine, target.replace("a%20b/1", "a%20b/2"), file=b"body").status == 403
+    assert posted(machine, target.replace("sizes=2-10", "sizes=2-99"), file=b"body").status == 403
+    assert posted(machine, presigned_form(machine, expires_s=0), file=b"body").status == 403
+    assert posted(machine, presigned(machine), file=b"body").status == 403
+    for body in (b"1", b"01234567890"):
+        refused = posted(machine, target, file=body)
+        assert (refused.status, refused.json["code"]) == (400, "BAD_REQUEST")
+    assert posted(machine, target, bytes=b"body").status == 400
+    assert machine.get(target).status == 403
+    with pytest.raises(ObjectNotFound):
+        machine.derived.head("uploads/a b/1")
 
 
 def test_the_viewer_says_that_it_is_not_built(machine: Machine) -> None:

@@ -18,7 +18,7 @@ from pacs.aws.composing import PART_BYTES, PARTS_AT_ONCE, Composer
 from pacs.aws.translation import error_code, translated
 from pacs.errors import BadRequest, ObjectNotFound, StoreUnavailable
 from pacs.objects import Piece, check_key, check_prefix, decode_metadata, encode_metadata
-from pacs.ports import ObjectInfo, Outcome
+from pacs.ports import ObjectInfo, Outcome, PresignedPost
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -181,6 +181,17 @@ class S3Store:
         parameters = {"Bucket": self._bucket, "Key": key, "ResponseContentType": content_type}
         with translated_s3():
             return self._client.generate_presigned_url("get_object", Params=parameters, ExpiresIn=expires_s)
+
+    def presign_post(self, key: str, *, expires_s: int, least_bytes: int, most_bytes: int) -> PresignedPost:
+        check_key(key)
+        with translated_s3():
+            made = self._client.generate_presigned_post(
+                self._bucket,
+                key,
+                Conditions=[["content-length-range", least_bytes, most_bytes]],
+                ExpiresIn=expires_s,
+            )
+        return PresignedPost(made["url"], made["fields"])
 
     def _kept(self, key: str) -> tuple[list[Any], list[Any]]:
         """The versions of a key, the newest first, and its delete markers."""

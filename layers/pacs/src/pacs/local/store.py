@@ -13,20 +13,16 @@ An original whose event is in the journal is read-only; one that is not gets its
 
 import fcntl
 import hashlib
-import hmac
-import json
 import os
 import secrets
 import shutil
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Self
-from urllib.parse import quote, urlencode
 
-from pacs.errors import BadRequest, Forbidden, ObjectNotFound, PacsError, StoreUnavailable
+from pacs.errors import BadRequest, ObjectNotFound, PacsError, StoreUnavailable
 from pacs.local.composing import Composition, Stretch, cut, read_through, stretches_of
 from pacs.local.events import StoreJournal, created_event
 from pacs.local.files import (
@@ -40,9 +36,10 @@ from pacs.local.files import (
     read_at,
     unavailable,
 )
+from pacs.local.presigning import Presigner
 from pacs.local.staging import Staged, is_marked, mark, sweep, sync_folder
 from pacs.objects import Piece, check_key, check_prefix, encode_metadata
-from pacs.ports import ObjectInfo, Outcome
+from pacs.ports import ObjectInfo, Outcome, PresignedPost
 
 EVENT_SUFFIX = ".dcm"
 LOCKS = 256
@@ -66,9 +63,8 @@ class DirectoryStore:
         durable: bool = True,
     ) -> None:
         self.name = name
+        self.presigner = Presigner(url_base, name, url_key)
         self._journal = journal
-        self._url_base = url_base
-        self._url_key = url_key
         self._durable = durable
         self._objects, self._versions = root / "objects", root / "versions"
         self._incoming, self._locks, self._links = root / "incoming", root / "locks", root / "links"
@@ -210,19 +206,11 @@ class DirectoryStore:
 
     def presign_get(self, key: str, *, expires_s: int, content_type: str) -> str:
         check_key(key)
-        expires = int(time.time()) + expires_s
-        query = {
-            "expires": expires,
-            "content_type": content_type,
-            "signature": self._signature(key, expires, content_type),
-        }
-        return f"{self._url_base}/objects/{self.name}/{quote(key)}?{urlencode(query)}"
+        return self.presigner.get(key, expires_s=expires_s, content_type=content_type)
 
-    def verify_presigned(self, key: str, expires: int, content_type: str, signature: str) -> None:
-        """Raises Forbidden when a presigned URL is over, or was not made by us for exactly this."""
-        genuine = self._signature(key, expires, content_type)
-        if not hmac.compare_digest(genuine.encode(), signature.encode(errors="replace")) or time.time() >= expires:
-            raise Forbidden("the link has expired or is not genuine")
+    def presign_post(self, key: str, *, expires_s: int, least_bytes: int, most_bytes: int) -> PresignedPost:
+        check_key(key)
+        return self.presigner.post(key, expires_s=expires_s, least_bytes=least_bytes, most_bytes=most_bytes)
 
     def stretches(self, key: str, offset: int, length: int) -> list[tuple[Path, int, int]]:
         """In which files a range of an object lies, to send it from there. Raises ObjectNotFound."""
@@ -236,10 +224,6 @@ class DirectoryStore:
             staged.seal(ATTRIBUTE, attributes.to_bytes(), durable=durable)
             with colliding():
                 self._move(staged.replace, self._objects / key, durable=durable)
-
-    def _signature(self, key: str, expires: int, content_type: str) -> str:
-        signed = json.dumps(["GET", self.name, key, expires, content_type]).encode()
-        return hmac.new(self._url_key, signed, hashlib.sha256).hexdigest()
 
     @contextmanager
     def _found(self, key: str) -> Iterator[int]:
