@@ -35,9 +35,19 @@ def scheduled(study: str = STUDY, **changes: Json) -> Json:
         "00404041": {"vr": "CS", "Value": ["READY"]},
         "00404018": codes("READ"),
         "00404025": codes("READER1", "READER2"),
+        "00100021": {"vr": "LO", "Value": ["Merkez"]},
+        "00380014": {"vr": "SQ", "Value": [{"00400031": {"vr": "UT", "Value": ["WARD"]}}]},
+        "00741224": {"vr": "SQ", "Value": [{"00081155": {"vr": "UI", "Value": ["2.25.3"]}}]},
         "0040A370": {
             "vr": "SQ",
-            "Value": [{"00080050": {"vr": "SH", "Value": ["A1"]}, "0020000D": {"vr": "UI", "Value": [study]}}],
+            "Value": [
+                {
+                    "00080050": {"vr": "SH", "Value": ["A1"]},
+                    "00080051": {"vr": "SQ", "Value": [{"00400031": {"vr": "UT", "Value": ["RIS1"]}}]},
+                    "0020000D": {"vr": "UI", "Value": [study]},
+                    "00321033": {"vr": "LO", "Value": ["Oncology"]},
+                }
+            ],
         },
     }
     return dataset | {name[1:]: element for name, element in changes.items()}

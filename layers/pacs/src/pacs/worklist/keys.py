@@ -64,11 +64,30 @@ KEYS: tuple[Key, ...] = (
     ),
     Key("PatientName", "00100010", "patient_name", "name"),
     Key("PatientID", "00100020", "patient_id", "text"),
+    Key("IssuerOfPatientID", "00100021", "issuer_of_patient_id", "text"),
     Key("PatientBirthDate", "00100030", "patient_birth_date", "date"),
     Key("PatientSex", "00100040", "patient_sex", "code"),
     Key("AdmissionID", "00380010", "admission_id", "text"),
+    Key(
+        "IssuerOfAdmissionIDSequence.LocalNamespaceEntityID", "00380014.00400031", "issuers_of_admission", "text", True
+    ),
     Key("ReferencedRequestSequence.AccessionNumber", "0040A370.00080050", "accession_numbers", "text", True),
     Key("ReferencedRequestSequence.RequestedProcedureID", "0040A370.00401001", "requested_procedure_ids", "text", True),
+    Key(
+        "ReferencedRequestSequence.IssuerOfAccessionNumberSequence.LocalNamespaceEntityID",
+        "0040A370.00080051.00400031",
+        "issuers_of_accession",
+        "text",
+        True,
+    ),
+    Key("ReferencedRequestSequence.RequestingService", "0040A370.00321033", "requesting_services", "text", True),
+    Key(
+        "ReplacedProcedureStepSequence.ReferencedSOPInstanceUID",
+        "00741224.00081155",
+        "replaced_workitem_uids",
+        "uid",
+        True,
+    ),
 )
 
 # What people write when they mean the key.
@@ -80,6 +99,10 @@ SHORT = {
     "00404034": "00404034.00404009.00080100",
     "00080050": "0040A370.00080050",
     "00401001": "0040A370.00401001",
+    "00080051": "0040A370.00080051.00400031",
+    "00380014": "00380014.00400031",
+    "00321033": "0040A370.00321033",
+    "00741224": "00741224.00081155",
     "0040A370.0020000D": "0020000D",
 }
 TAGS = {keyword: tag for key in KEYS for keyword, tag in zip(key.path.split("."), key.tags.split("."), strict=True)}

@@ -27,7 +27,7 @@ START = "00404005"
 PUSH_CLASS = "1.2.840.10008.5.1.4.34.6.1"
 INCONSISTENT = "The submitted request is inconsistent with the state of the UPS Instance."
 
-# Columns "Req. Type N-CREATE" and "Final State" of the table: type 1, and R.
+# Column "Req. Type N-CREATE" of the table: type 1. Those that are R in "Final State" are among them, or ours to set.
 REQUIRED = {
     "00741200": "ScheduledProcedureStepPriority",
     "00741204": "ProcedureStepLabel",
