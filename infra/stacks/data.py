@@ -22,6 +22,7 @@ DATABASE_PARAMETERS = {
     "rds.force_ssl": "1",
 }
 SHORT_LIVED = ("audio/", "exports/", "reports/", "responses/", "associations/")
+READ = (s3.HttpMethods.GET, s3.HttpMethods.HEAD)
 
 
 class Data(Stack):
@@ -111,18 +112,18 @@ class Data(Stack):
             removal_policy=self.keep,
         )
 
-    def _bucket(self, name: str, *rules: s3.LifecycleRule) -> s3.Bucket:
+    def _bucket(self, name: str, *rules: s3.LifecycleRule, methods: tuple[s3.HttpMethods, ...] = READ) -> s3.Bucket:
         return s3.Bucket(
             self,
             name,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             bucket_key_enabled=True,
             # Large answers are redirects to here, after which browsers may name no origin any more. It is the signature
-            # in the address that says who may read.
+            # in the address, or in the form, that says who may read or write.
             cors=[
                 s3.CorsRule(
                     allowed_headers=["*"],
-                    allowed_methods=[s3.HttpMethods.GET, s3.HttpMethods.HEAD],
+                    allowed_methods=list(methods),
                     allowed_origins=["*"],
                     exposed_headers=list(RESPONSE_HEADERS),
                     max_age=PREFLIGHT_LIFE_S,
@@ -178,7 +179,8 @@ class Data(Stack):
             s3.LifecycleRule(prefix=prefix, expiration=Duration.days(self.stage.exchange_days))
             for prefix in SHORT_LIVED
         ]
-        return self._bucket("Exchange", s3.LifecycleRule(noncurrent_version_expiration=Duration.days(7)), *expiring)
+        older = s3.LifecycleRule(noncurrent_version_expiration=Duration.days(7))
+        return self._bucket("Exchange", older, *expiring, methods=(*READ, s3.HttpMethods.POST))
 
     def _vpc(self) -> ec2.Vpc:
         """Two zones; the gateway stands in the public half, the database in the half that knows no way out."""
