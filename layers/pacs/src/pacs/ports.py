@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, get_args
 
 from pacs.objects import Piece
 from pacs.settings import Settings
@@ -168,11 +168,19 @@ class SigningKey:
 
 
 Audience = Literal["session", "launch", "share", "cron"]
+# What else has keys: `pacs.people.sealing`.
+SEALING = "sealing"
+KEY_RINGS = (*get_args(Audience), SEALING)
 
 
-class Secrets(Protocol):
+class SigningKeys(Protocol):
     def signing_keys(self, audience: Audience) -> Sequence[SigningKey]:
         """Every key that may verify, the one that signs first. Raises `NotConfigured` when there is none."""
+
+
+class Secrets(SigningKeys, Protocol):
+    def sealing_keys(self) -> Sequence[SigningKey]:
+        """Every key that may open what was sealed, the one that seals first. Raises `NotConfigured`."""
 
 
 class Mailer(Protocol):
@@ -202,3 +210,5 @@ class Services(Protocol):
     def queue(self) -> Queue: ...
     @property
     def clock(self) -> Clock: ...
+    @property
+    def secrets(self) -> Secrets: ...
