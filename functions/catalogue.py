@@ -54,9 +54,10 @@ FUNCTIONS = described(
     Function(
         "authorizer",
         "Turns the token of a request into a scope, or refuses it.",
-        grants=(Grant("secret:signing", ("read",)),),
+        # The database knows API keys; it may have to wake up.
+        grants=(Grant("secret:signing", ("read",)), Grant("database", ("use",))),
         memory_mib=256,
-        timeout_s=5,
+        timeout_s=20,
     ),
     Function(
         "dicomweb",
@@ -245,6 +246,8 @@ FUNCTIONS = described(
             *pages("POST", "organization.manage", "/admin/members", "/admin/members/branches"),
             *pages("POST", "organization.manage", "/admin/members/disable", "/admin/branches", "/admin/gateway/retry"),
             *pages("GET", "audit.read", "/admin/audit", "/admin/audit.csv"),
+            *pages("GET", "api_keys.manage", "/keys"),
+            *pages("POST", "api_keys.manage", "/keys", "/keys/rotate", "/keys/revoke"),
         ),
         grants=(
             Grant("secret:signing", ("read",)),

@@ -2,8 +2,8 @@
 // A CloudFront Function (runtime 2.0) on the viewer requests of /dicomweb/studies/*/frames/*.
 //
 // It refuses what it can prove to be wrong, rewrites what it can prove to be right, and leaves everything else to the
-// API, which judges for itself: session tokens, shares, private or branch-bound launches, several cookies, lists of frames,
-// other representations, other origins, keys that it does not have (yet).
+// API, which judges for itself: session tokens, API keys, shares, private or branch-bound launches, several cookies, lists
+// of frames, other representations, other origins, signing keys that it does not have (yet).
 import cf from 'cloudfront';
 const crypto = require('crypto');
 
@@ -46,7 +46,7 @@ function takeToken(request) {
   delete headers['x-pacs-authorization'];
   if (presented) {
     headers['x-pacs-authorization'] = { value: presented.value };
-    if (presented.multiValue) return undefined;
+    if (presented.multiValue || /^bearer +rapi_/i.test(presented.value)) return undefined;
     return /^bearer /i.test(presented.value) ? presented.value.slice(7).trim() : '';
   }
   const names = Object.keys(request.cookies).filter((name) => name === 'pacs_session' || name.startsWith('pacs_launch_'));

@@ -120,3 +120,30 @@ def test_the_demonstration_has_one_person_of_each_role(pacs: Command) -> None:
 def test_mistakes_are_told_in_one_line(pacs: Command, arguments: list[str], told: str) -> None:
     done = pacs(*arguments)
     assert done.code == 1 and told in done.err and done.err.count("\n") == 1
+
+
+def test_a_manager_is_given_keys_that_are_rotated_and_revoked(pacs: Command, company: Any) -> None:
+    email = "manager@example.org"
+    made(pacs, "member", "add", email, "--org", "Tele A.Ş.", "--role", "admin", "--manager")
+    first = made(pacs, "key", "create", "--member", email)
+    assert first["key"].startswith("rapi_") and "archive.search" in first["scopes"] and first["expires_at"] is None
+    second = made(pacs, "key", "rotate", "--member", email, "--overlap", "2h")
+    listed = made(pacs, "key", "list", "--member", email)["keys"]
+    assert [each["id"] for each in listed] == [second["id"], first["id"]] and first["key"] not in str(listed)
+    origin = json.loads((pacs.home / "ready.json").read_text())["http"]
+
+    def status(key: str) -> int:
+        headers = {"Authorization": f"Bearer {key}"}
+        return int(httpx2.get(f"{origin}/dicomweb/studies", headers=headers).status_code)
+
+    assert [status(each["key"]) for each in (first, second)] == [200, 200]
+    named = made(
+        pacs, "key", "create", "--member", email, "--name", "short", "--expires", "90d", "--scope", "reports.read"
+    )
+    assert status(named["key"]) == 403
+    assert made(pacs, "key", "revoke", first["id"], "--member", email)["revoked"] == [first["id"]]
+    assert [status(each["key"]) for each in (first, second)] == [401, 200]
+    made(pacs, "key", "revoke", "--member", email)
+    assert status(second["key"]) == 401
+    refused = pacs("key", "create", "--member", "reader@nowhere.example", "--json")
+    assert (refused.code, refused.document["field"]) == (1, "--member")

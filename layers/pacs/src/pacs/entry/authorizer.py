@@ -7,7 +7,7 @@ from typing import Any
 from pacs.bootstrap import services
 from pacs.errors import Unauthenticated
 from pacs.people.permissions import may
-from pacs.people.scope import LINKED, Scope
+from pacs.people.scope import KEY_PREFIX, LINKED, Scope
 
 BEARER = "bearer "
 SESSION_COOKIE = "pacs_session"
@@ -33,6 +33,19 @@ def scope_of(headers: Mapping[str, str], study: str = "") -> Scope:
 def bearer_of(headers: Mapping[str, str]) -> str:
     """The header that carries a token; ours wins, for a viewer cannot set the other."""
     return headers.get("x-pacs-authorization") or headers.get("authorization") or ""
+
+
+def api_key_of(headers: Mapping[str, str]) -> str:
+    """The API key that speaks for a call; empty for a call with another token or none."""
+    scheme, _, token = bearer_of(headers).strip().partition(" ")
+    return token.strip() if scheme.lower() == BEARER.strip() and token.strip().startswith(KEY_PREFIX) else ""
+
+
+def scope_of_api_key(key: str) -> Scope:
+    """The scope of a call by an API key. Raises Unauthenticated."""
+    from pacs.people.keys import scope_of_key  # asks the database, which calls with tokens do not need here
+
+    return scope_of_key(services().database, key, services().clock.now())
 
 
 def scope_of_cookies(header: str, study: str) -> Scope:
@@ -78,7 +91,8 @@ def authorize(event: Mapping[str, Any], action: str) -> dict[str, Any]:
     """
     study = (event.get("pathParameters") or {}).get("study", "")
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-    scope = scope_of(headers, study)
+    key = api_key_of(headers)
+    scope = scope_of_api_key(key) if key else scope_of(headers, study)
     effect = "Allow" if may(scope, action) and is_our_page(event["httpMethod"], headers, scope) else "Deny"
     return {
         "principalId": scope.member_id or scope.role,

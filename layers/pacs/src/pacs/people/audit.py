@@ -16,6 +16,8 @@ Action = Literal[
     "sign-out",
     "change-account",
     "change-rights",
+    "change-key",
+    "change-modalities",
     "launch",
     "share",
     "share-change",
@@ -23,6 +25,7 @@ Action = Literal[
     "delete",
     "undelete",
     "purge",
+    "correct-patient",
     "write-report",
     "sign-report",
     "read-report",
@@ -30,13 +33,15 @@ Action = Literal[
     "change-template",
 ]
 # Event and type: User Authentication (Login, Logout); Security Alert (User Security Attributes, Security Roles, Object
-# Security Attributes Changed); DICOM Study Deleted; Import; Procedure Record; DICOM Instances Accessed; Export;
-# Application Activity.
+# Security Attributes Changed, Network Configuration); DICOM Study Deleted; Import; Procedure Record; DICOM Instances
+# Accessed; Export; Application Activity.
 EVENTS: dict[Action, tuple[str, str]] = {
     "sign-in": ("110114", "110122"),
     "sign-out": ("110114", "110123"),
     "change-account": ("110113", "110137"),
     "change-rights": ("110113", "110136"),
+    "change-key": ("110113", "110137"),
+    "change-modalities": ("110113", "110128"),
     "launch": ("110113", "110135"),
     "share": ("110113", "110135"),
     "share-change": ("110113", "110135"),
@@ -44,6 +49,7 @@ EVENTS: dict[Action, tuple[str, str]] = {
     "delete": ("110105", ""),
     "undelete": ("110107", ""),
     "purge": ("110105", ""),
+    "correct-patient": ("110110", ""),  # Patient Record
     "write-report": ("110111", ""),
     "sign-report": ("110111", ""),
     "read-report": ("110103", ""),

@@ -25,6 +25,7 @@ Action = Literal[
     "studies.claim",
     "studies.release",
     "studies.arrange",
+    "patients.correct",
     "launch.create",
     "share.create",
     "reports.read",
@@ -62,6 +63,7 @@ ALLOWED: dict[Action, tuple[Holder, ...]] = {
     # One's own; anybody's is for those who assign.
     "studies.release": (*CLINICAL, "system"),
     "studies.arrange": ("admin", "centre", "individual"),
+    "patients.correct": ("admin", "centre", "individual"),
     "launch.create": (*CLINICAL, "system"),
     "share.create": (*CLINICAL, "system"),
     "reports.read": (*CLINICAL, "system"),
@@ -79,6 +81,11 @@ ALLOWED: dict[Action, tuple[Holder, ...]] = {
 
 
 def may(scope: Scope, action: str) -> bool:
-    """Whether a scope's role, or its right of a manager, allows an action. What nobody knows nobody may do."""
+    """Whether a scope's role, or its right of a manager, allows an action. What nobody knows nobody may do.
+
+    An API key may do at most what it has been given.
+    """
+    if scope.actions is not None and action not in scope.actions:
+        return False
     holders = ALLOWED.get(action, ())  # type: ignore[call-overload]
     return scope.role in holders or (scope.manager and "manager" in holders)

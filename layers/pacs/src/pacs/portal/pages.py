@@ -64,6 +64,7 @@ PLACES = (
     Place("/admin/branches", marked("Branches"), "organization.manage"),
     Place("/admin/gateway", marked("Gateway"), "organization.manage"),
     Place("/admin/audit", marked("Audit"), "audit.read"),
+    Place("/keys", marked("API keys"), "api_keys.manage"),
     Place("/admin/settings", marked("Settings"), "organization.manage"),
 )
 # What roles are called.

@@ -10,6 +10,16 @@ down_revision = None
 
 def upgrade() -> None:
     op.execute("create extension if not exists pg_trgm")
-    for name in ("people", "tables", "reading", "reporting", "shares", "worklist", "index_instances", "non_patient"):
+    for name in (
+        "people",
+        "tables",
+        "api_keys",
+        "reading",
+        "reporting",
+        "shares",
+        "worklist",
+        "index_instances",
+        "non_patient",
+    ):
         for statement in statements(f"0001_{name}"):
             op.execute(statement)
