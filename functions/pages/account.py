@@ -6,7 +6,7 @@ import segno
 from fastapi import APIRouter, Form, Request, Response
 from markupsafe import Markup
 
-from functions.pages.answering import lead, page
+from functions.pages.answering import lead, page, waiting
 from pacs.bootstrap import services
 from pacs.entry.browser import page_scope
 from pacs.entry.http import client_address
@@ -51,8 +51,8 @@ async def begin_second_factor(request: Request, scope: Anyone) -> Response:
 async def confirm_second_factor(request: Request, scope: Anyone, code: Text = "") -> Response:
     """From now on a code is needed to sign in."""
     try:
-        second_factor.confirm(services(), member_of(scope), code.strip())
-    except BadRequest as error:
+        second_factor.confirm(services(), member_of(scope), code.strip(), client_address(request))
+    except (BadRequest, TooManyRequests) as error:
         return account_page(request, scope, error=error, part="totp")
     audit(request, scope, "change-account", "second factor set up")
     return lead(request, "/auth/renew?next=/account?done=totp" if scope.role == "enrolling" else "/account?done=totp")
@@ -99,7 +99,7 @@ def account_page(
 ) -> Response:
     database, member = services().database, member_of(scope)
     answer = answer_for(error) if error else None
-    return page(
+    shown = page(
         request,
         "account.html",
         scope,
@@ -112,3 +112,4 @@ def account_page(
         part=part,
         code=answer.code if answer else "",
     )
+    return waiting(shown, error)

@@ -10,7 +10,7 @@ from fastapi import Request, Response
 from pacs.bootstrap import services
 from pacs.entry.browser import session_scope
 from pacs.entry.http import request_id, told
-from pacs.errors import Forbidden, Unauthenticated
+from pacs.errors import Forbidden, TooManyRequests, Unauthenticated
 from pacs.people.scope import Scope
 from pacs.portal.language import Speech, choose_language
 from pacs.portal.pages import HEADERS, Visit, render
@@ -38,6 +38,13 @@ def visit_of(request: Request, scope: Scope | None = None) -> Visit:
 def page(request: Request, template: str, scope: Scope | None = None, *, status: int = 200, **values: Any) -> Response:
     """A page of our own. `scope` is that of somebody who has signed in."""
     return Response(render(template, visit_of(request, scope), **values), status, HEADERS, media_type="text/html")
+
+
+def waiting(response: Response, error: Exception | None) -> Response:
+    """The same answer, which says when to try again where that is what is wrong."""
+    if isinstance(error, TooManyRequests):
+        response.headers["Retry-After"] = str(error.retry_after_s)
+    return response
 
 
 def lead(request: Request, path: str) -> Response:
@@ -88,7 +95,7 @@ async def show_error(request: Request, error: Exception) -> Response:
     if "hx-request" in request.headers:
         notice = render("notice.html", visit_of(request, scope), code=said.code)
         shown = {"HX-Retarget": "#problems", "HX-Reswap": "innerHTML", "HX-Reselect": ".notice"}
-        return Response(notice, said.status, {**HEADERS, **shown}, media_type="text/html")
+        return waiting(Response(notice, said.status, {**HEADERS, **shown}, media_type="text/html"), error)
     visit = replace(visit_of(request, scope), path="/")
     html = render("error.html", visit, code=said.code, status=said.status)
-    return Response(html, said.status, HEADERS, media_type="text/html")
+    return waiting(Response(html, said.status, HEADERS, media_type="text/html"), error)

@@ -15,6 +15,7 @@ from functions.pages.answering import (
     local_path,
     page,
     visit_of,
+    waiting,
 )
 from pacs.bootstrap import services
 from pacs.entry.browser import (
@@ -123,7 +124,4 @@ def door_page(
 ) -> Response:
     answer = answer_for(error) if error else None
     values: dict[str, Any] = {"sign": sign, "username": username, "next": next, "code": answer.code if answer else ""}
-    response = page(request, "door.html", status=answer.http_status if answer else 200, **values)
-    if isinstance(error, TooManyRequests):
-        response.headers["Retry-After"] = str(error.retry_after_s)
-    return response
+    return waiting(page(request, "door.html", status=answer.http_status if answer else 200, **values), error)

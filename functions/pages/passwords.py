@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, Response
 
-from functions.pages.answering import page
+from functions.pages.answering import page, waiting
 from pacs.bootstrap import services
 from pacs.entry.browser import require_same_origin
 from pacs.entry.http import client_address
@@ -28,7 +28,7 @@ async def forget(request: Request, email: Text = "") -> Response:
         send_reset_link(services(), services().mailer, email, client_address(request))
     except TooManyRequests as error:
         answer = answer_for(error)
-        return page(request, "forgotten.html", sent=False, code=answer.code, status=answer.http_status)
+        return waiting(page(request, "forgotten.html", sent=False, code=answer.code, status=answer.http_status), error)
     return page(request, "forgotten.html", sent=True, code="")
 
 
@@ -47,5 +47,5 @@ async def reset(request: Request, token: Text = "", password: Text = "") -> Resp
     except (BadRequest, TooManyRequests) as error:
         answer = answer_for(error)
         values: dict[str, Any] = {"token": token, "done": False, "field": error.field or "", "code": answer.code}
-        return page(request, "reset.html", status=answer.http_status, **values)
+        return waiting(page(request, "reset.html", status=answer.http_status, **values), error)
     return page(request, "reset.html", token="", done=True, field="", code="")

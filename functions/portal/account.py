@@ -129,7 +129,7 @@ async def create_second_factor(member: CurrentMember, response: Response) -> dic
 @router.post("/totp/confirm", status_code=204)
 async def confirm_second_factor(request: Request, scope: CurrentScope, member: CurrentMember, asked: Code) -> Response:
     """From now on a code is needed to sign in."""
-    second_factor.confirm(services(), member, asked.code)
+    second_factor.confirm(services(), member, asked.code, client_address(request))
     deed = Deed("change-account", subject="second factor set up")
     record(services().database, scope, deed, source_ip=client_address(request))
     return Response(status_code=204)

@@ -14,7 +14,9 @@ from pacs.entry.browser import (
     with_cookies,
     without_cookies,
 )
+from pacs.entry.http import client_address
 from pacs.errors import BadRequest, Forbidden, Unauthenticated
+from pacs.people.limits import address_subject, knock
 from pacs.people.sessions import session_of
 from pacs.people.signing_in import Credentials, refresh, sign_in, sign_out
 
@@ -73,6 +75,7 @@ async def refresh_session(request: Request) -> Response:
     token = request.cookies.get(REFRESH_COOKIE, "")
     session_id = session_of(services().database, token) if token else ""
     if not session_id:
+        knock(services().database, address_subject(client_address(request)), services().clock.now())
         raise Unauthenticated("there is no session: sign in")
     if not services().tokens.is_csrf(session_id, request.headers.get("x-csrf-token", "")):
         raise Forbidden("only our own pages may go on with a session")

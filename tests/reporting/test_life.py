@@ -260,7 +260,7 @@ def test_signing_asks_for_the_second_factor_of_who_has_one(practice: Practice) -
     generator = pyotp.TOTP(second_factor.begin(practice.archive, member)["secret"])
     member = find_by_id(database, practice.reader.member_id)
     assert member
-    second_factor.confirm(practice.archive, member, generator.at(now))
+    second_factor.confirm(practice.archive, member, generator.at(now), "192.0.2.1")
     with pytest.raises(SecondFactorNeeded):
         practice.sign(report, again=Again(PASSWORD))
     with pytest.raises(Unauthenticated):

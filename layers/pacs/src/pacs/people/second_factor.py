@@ -7,6 +7,7 @@ import pyotp
 from sqlalchemy import text
 
 from pacs.errors import BadRequest, Conflict
+from pacs.people import limits
 from pacs.people.membership import Member
 from pacs.people.sealing import seal, unseal
 from pacs.ports import Services, Statements
@@ -31,7 +32,11 @@ REMOVE = text(
 
 
 def begin(services: Services, member: Member) -> dict[str, str]:
-    """A new secret, which counts from the first code on; the app reads it from `uri`. Raises Conflict: there is one."""
+    """A new secret, which counts from the first code on; the app reads it from `uri`.
+
+    Raises Conflict (there is one), TooManyRequests.
+    """
+    limits.knock(services.database, f"member {member.id}", services.clock.now())
     secret = pyotp.random_base32()
     sealed = seal(services.secrets.sealing_keys(), secret, purpose(member))
     if not services.database.fetch(BEGIN, {"id": member.id, "secret": sealed}):
@@ -52,10 +57,13 @@ def take(services: Services, member: Member, code: str) -> bool:
     return False
 
 
-def confirm(services: Services, member: Member, code: str) -> None:
-    """Let the factor count from now on. Raises BadRequest for a wrong code."""
+def confirm(services: Services, member: Member, code: str, address: str) -> None:
+    """Let the factor count from now on. Raises BadRequest for a wrong code, TooManyRequests after several."""
+    now = services.clock.now()
+    limits.count_attempt(services.database, member.email, address, now)
     if not take(services, member, code):
         raise BadRequest("the code is wrong, or was used already", field="code")
+    limits.forgive(services.database, member.email, address, now)
 
 
 def purpose(member: Member) -> str:
