@@ -245,6 +245,8 @@ FUNCTIONS = described(
             *pages("GET", "organization.manage", "/admin/settings"),
             *pages("POST", "organization.manage", "/admin/members", "/admin/members/branches"),
             *pages("POST", "organization.manage", "/admin/members/disable", "/admin/branches", "/admin/gateway/retry"),
+            *pages("POST", "organization.manage", "/admin/members/enable", "/admin/members/role"),
+            *pages("POST", "organization.manage", "/admin/members/importer"),
             *pages("GET", "audit.read", "/admin/audit", "/admin/audit.csv"),
             *pages("GET", "api_keys.manage", "/keys"),
             *pages("POST", "api_keys.manage", "/keys", "/keys/rotate", "/keys/revoke"),

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from functions.pages import account, administration, dashboard, doors, keys, opening, passwords, worklist
+from functions.pages import account, administration, dashboard, doors, keys, members, opening, passwords, worklist
 
 router = APIRouter()
-for part in (doors, passwords, account, dashboard, worklist, opening, administration, keys):
+for part in (doors, passwords, account, dashboard, worklist, opening, members, administration, keys):
     router.routes += part.router.routes
