@@ -146,9 +146,17 @@ def test_what_the_peer_refuses_is_listed(held: Clinic) -> None:
     with receiving((CAPTURE, [EXPLICIT]), statuses=[0, 0xA700, 0xB000]) as received:
         held.introduce("DEST", received.port)
         last, failed = move(held, keys("STUDY", StudyInstanceUID="1.2.1"))[-1]
-    assert (int(last.Status), counts(last)) == (0xB000, (2, 1, 0))
+    assert (int(last.Status), counts(last)) == (0xB000, (1, 1, 1))
     assert failed is not None
     assert failed.FailedSOPInstanceUIDList == "1.2.1.1.2"
+
+
+def test_a_peer_that_takes_all_with_a_warning_is_told_of(held: Clinic) -> None:
+    with receiving((CAPTURE, [EXPLICIT]), statuses=[0xB006, 0xB007, 0xB000]) as received:
+        held.introduce("DEST", received.port)
+        last, failed = move(held, keys("STUDY", StudyInstanceUID="1.2.1"))[-1]
+    assert (int(last.Status), counts(last), bool(failed)) == (0xB000, (0, 0, 3), False)
+    assert held.running.record()["given"] == {"moved": 3}
 
 
 def test_a_peer_that_is_not_there_fails_the_move(held: Clinic) -> None:

@@ -15,7 +15,7 @@ from gateway_scp.conversation import (
     Conversation,
     Refused,
 )
-from gateway_scp.identifiers import Identifier, read_query, supported, write_match
+from gateway_scp.identifiers import Identifier, read_query, write_match
 from gateway_scp.index import Index
 from pacs.dicom.modalities import Place
 
@@ -42,8 +42,7 @@ def find(conversation: Conversation, index: Index, place: Place, ae_title: str) 
 
 
 def matches(index: Index, place: Place, asked: Identifier) -> Iterator[dict[str, Any]]:
-    include = [name for tag in asked.keys if supported(name := f"{tag:08X}", asked.level)]
-    include += [ISSUER] if asked.patients else []
+    include = [f"{tag:08X}" for tag in asked.keys] + ([ISSUER] if asked.patients else [])
     found = index.search(place, asked.searched, asked.pairs, include)
     return each_patient_once(found) if asked.patients else found
 

@@ -8,7 +8,6 @@ from typing import cast
 
 from gateway_scp.conversation import pdu_room
 from gateway_scp.index import Stored
-from gateway_scp.moving import WARNINGS
 from gateway_scp.sending import Context, choose, store
 from gateway_scp.wire import Acceptor
 from pacs.errors import Unavailable
@@ -28,8 +27,8 @@ class Giver:
             if each.as_scu
         ]
 
-    def send(self, stored: Stored) -> bool:
-        """Store one instance; whether the peer took it. Raises Unavailable when it does not answer."""
+    def send(self, stored: Stored) -> int | None:
+        """Store one instance; the status that the peer answers. Raises Unavailable when it does not answer."""
         context = choose(self._contexts, stored)
         self._message_id = self._message_id % 0xFFFF + 1
         store(
@@ -44,4 +43,4 @@ class Giver:
         if response is None or getattr(response, "MessageIDBeingRespondedTo", None) != self._message_id:
             self._association.cut("no answer to a sub-operation")
             raise Unavailable("the peer does not answer")
-        return response.Status == 0 or response.Status in WARNINGS
+        return response.Status

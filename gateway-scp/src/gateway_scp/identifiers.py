@@ -37,7 +37,7 @@ LARGEST_TEXT = 0xFFFE
 
 @dataclass(frozen=True)
 class Identifier:
-    """`keys`: tag → VR of everything asked for. `pairs`: tag and value of what is matched on."""
+    """`keys`: tag → VR of everything that is told. `pairs`: tag and value of what is matched on."""
 
     level: str
     above: Mapping[int, str]
@@ -86,7 +86,10 @@ def value_of(root: Item, tag: int) -> str:
 
 
 def read_query(root: Item, sop_class_uid: str) -> Identifier:
-    """A C-FIND's identifier. Keys that this level does not have are answered empty. Raises Refused (A900)."""
+    """A C-FIND's identifier. Keys that this level does not have are told of, and not answered. Raises Refused (A900).
+
+    Source: PS3.4 §C.2.2.1.3
+    """
     level, above = read_level(root, sop_class_uid)
     keys: dict[int, str] = {}
     pairs = []
@@ -94,11 +97,12 @@ def read_query(root: Item, sop_class_uid: str) -> Identifier:
     for tag, element in root.elements.items():
         if tag in CONTROLS or not tag & 0xFFFF:
             continue
-        keys[tag] = element.vr
         name = f"{tag:08X}"
         if not supported(name, level):
             unsupported = True
-        elif element.items is None and (value := value_of(root, tag)):
+            continue
+        keys[tag] = element.vr
+        if element.items is None and (value := value_of(root, tag)):
             pairs.append((name, value))
     keys |= {each: "LO" if each == PATIENT_ID else "UI" for each in (*above, UNIQUE[level])}
     return Identifier(level, above, dict(sorted(keys.items())), tuple(pairs), unsupported)
@@ -120,8 +124,7 @@ def write_match(match: Json, asked: Identifier, ae_title: str, *, implicit: bool
         AVAILABILITY: ("CS", b"ONLINE"),
     }
     for tag, vr in asked.keys.items():
-        name = f"{tag:08X}"
-        known = match.get(name) if supported(name, asked.level) else None
+        known = match.get(f"{tag:08X}")
         elements[tag] = (known["vr"], encode(known)) if known else (vr, b"")
     return b"".join(write_element(tag, *elements[tag], implicit=implicit) for tag in sorted(elements))
 

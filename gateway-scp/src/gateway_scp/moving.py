@@ -28,7 +28,6 @@ from pacs.ports import ObjectStore
 UNKNOWN_DESTINATION = 0xA801
 MOST_CONTEXTS = 128
 CONNECT_S, ANSWER_S = 10.0, 60.0
-WARNINGS = (0xB000, 0xB006, 0xB007)
 
 
 def destination(table: ModalityTable | None, title: str, place: Place) -> Destination:
@@ -55,8 +54,8 @@ class Mover:
         self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._connection.settimeout(ANSWER_S)
 
-    def send(self, stored: Stored) -> bool:
-        """Store one instance; whether the peer took it. Raises Unavailable when the peer is gone."""
+    def send(self, stored: Stored) -> int | None:
+        """Store one instance; the status that the peer answers. Raises Unavailable when the peer is gone."""
         if not self._association.is_established or not self._association.dul.is_alive():
             raise Unavailable("the move destination has left")
         context = choose(self._contexts, stored)
@@ -74,7 +73,7 @@ class Mover:
         if response is None:
             self._association.abort()
             raise Unavailable("the move destination does not answer")
-        return response.Status == 0 or response.Status in WARNINGS
+        return response.Status
 
 
 @contextmanager

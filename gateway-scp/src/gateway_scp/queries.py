@@ -22,7 +22,7 @@ from gateway_scp.getting import Giver
 from gateway_scp.index import Index
 from gateway_scp.moving import destination, mover
 from gateway_scp.peers import Peers
-from gateway_scp.retrieving import chosen, perform
+from gateway_scp.retrieving import ALL_FAILED, chosen, perform
 from gateway_scp.wire import C_FIND_RQ, C_GET_RQ, C_MOVE_RQ, Acceptor
 from pacs.dicom.modalities import Match, Place
 from pacs.errors import NotConfigured, PacsError, Unavailable
@@ -54,7 +54,7 @@ def serve(association: Acceptor, request: Request, desk: Desk) -> None:
         elif request.command == C_GET_RQ:
             giver = Giver(association, desk.originals)
             progress = perform(conversation, chosen(conversation, desk.index, place), giver.send)
-            visit.given += Counter({"got": progress.completed, "not got": len(progress.failed)})
+            visit.given += Counter({"got": progress.given, "not got": len(progress.failed)})
         else:
             move(conversation, desk, place)
     except OSError:
@@ -71,12 +71,12 @@ def move(conversation: Conversation, desk: Desk, place: Place) -> None:
     peer = destination(desk.peers.current(), request.destination, place)
     instances = chosen(conversation, desk.index, place)
     if not instances:
-        perform(conversation, [], lambda stored: False)
+        perform(conversation, [], lambda stored: ALL_FAILED)
         return
     originator = visit.calling_ae, request.message_id
     with mover(peer, instances, desk.originals, desk.ae_title, originator, desk.peer_tls) as sender:
         progress = perform(conversation, instances, sender.send)
-    visit.given += Counter({"moved": progress.completed, "not moved": len(progress.failed)})
+    visit.given += Counter({"moved": progress.given, "not moved": len(progress.failed)})
 
 
 def admitted(match: Match | None) -> Match:

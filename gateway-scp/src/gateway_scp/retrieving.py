@@ -25,11 +25,13 @@ from pacs.dicom.modalities import Place
 from pacs.dicom.uids import is_uid
 from pacs.errors import PacsError
 
-SOME_FAILED, ALL_FAILED = 0xB000, 0xA702
+NOT_ALL_WELL, ALL_FAILED = 0xB000, 0xA702
 REMAINING, COMPLETED, FAILED, WARNING = 0x1020, 0x1021, 0x1022, 0x1023
 FAILED_UIDS = 0x00080058
 
-Send = Callable[[Stored], bool]
+# Of the sub-operations: General warnings, and those of storage. Source: PS3.7 §C, PS3.4 Table B.2-1
+WARNINGS = (0x0001, 0x0107, 0x0116, 0xB000, 0xB006, 0xB007)
+Send = Callable[[Stored], int | None]  # the status with which the peer answered
 
 
 @dataclass
@@ -38,17 +40,34 @@ class Progress:
 
     remaining: int
     completed: int = 0
+    warned: int = 0
     failed: list[str] = field(default_factory=list)
 
     def counts(self, *, final: bool = False) -> dict[int, int]:
-        counts = {COMPLETED: self.completed, FAILED: len(self.failed), WARNING: 0}
+        counts = {COMPLETED: self.completed, FAILED: len(self.failed), WARNING: self.warned}
         return counts if final else {REMAINING: self.remaining, **counts}
+
+    def count(self, instance: str, status: int | None) -> None:
+        """One more is done; a status of None: it was not even answered."""
+        self.remaining -= 1
+        if status == SUCCESS:
+            self.completed += 1
+        elif status in WARNINGS:
+            self.warned += 1
+        else:
+            self.failed.append(instance)
+
+    @property
+    def given(self) -> int:
+        """How many the peer has now."""
+        return self.completed + self.warned
 
     @property
     def status(self) -> int:
-        if not self.failed:
+        """Source: PS3.4 §C.4.2.3.1"""
+        if not self.failed and not self.warned:
             return SUCCESS
-        return SOME_FAILED if self.completed else ALL_FAILED
+        return NOT_ALL_WELL if self.given else ALL_FAILED
 
 
 def chosen(conversation: Conversation, index: Index, place: Place) -> list[Stored]:
@@ -86,11 +105,7 @@ def perform(conversation: Conversation, instances: list[Stored], send: Send) -> 
         if conversation.cancelled or not conversation.open:
             conversation.respond(CANCELLED, failed_list(conversation, progress), counts=progress.counts())
             return progress
-        progress.remaining -= 1
-        if attempt(conversation, send, each):
-            progress.completed += 1
-        else:
-            progress.failed.append(each.instance)
+        progress.count(each.instance, attempt(conversation, send, each))
         if progress.remaining:
             conversation.respond(PENDING, counts=progress.counts())
     told = failed_list(conversation, progress)
@@ -98,14 +113,14 @@ def perform(conversation: Conversation, instances: list[Stored], send: Send) -> 
     return progress
 
 
-def attempt(conversation: Conversation, send: Send, stored: Stored) -> bool:
-    """One sub-operation. What is wrong with one instance concerns that instance alone."""
+def attempt(conversation: Conversation, send: Send, stored: Stored) -> int | None:
+    """The status of one sub-operation. What is wrong with one instance concerns that instance alone."""
     try:
         return send(stored)
     except (PacsError, OSError, ValueError) as error:
         reason = error.message if isinstance(error, PacsError) else "internal error"
         log.error("sub-operation failed", error, id=conversation.visit.id, key=stored.object_key, reason=reason)
-        return False
+        return None
 
 
 def failed_list(conversation: Conversation, progress: Progress) -> bytes:
