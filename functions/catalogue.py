@@ -325,15 +325,6 @@ FUNCTIONS = described(
 )
 
 
-def deployed_routes(function: Function) -> tuple[Route, ...]:
-    """What API Gateway has of a function. Pages are what nobody else answers, named only beside others' routes."""
-    if function.name != "pages":
-        return function.routes
-    taken = {route.path.split("/")[1] for each in FUNCTIONS if each is not function for route in each.routes}
-    beside = [route for route in function.routes if route.path.split("/")[1] in taken]
-    return (Route("ANY", "/", public=True), Route("ANY", "/{page+}", public=True), *beside)
-
-
 def function(name: str) -> Function:
     return next(each for each in FUNCTIONS if each.name == name)
 

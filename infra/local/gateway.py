@@ -22,6 +22,7 @@ from typing import Any
 
 from functions.catalogue import FUNCTIONS
 from functions.entries import Function
+from functions.routing import Match, Routes
 from infra.local.invocation import Handler, context_of
 from infra.local.proxy_event import (
     BODY_IN_MEMORY_BYTES_MAX,
@@ -33,7 +34,6 @@ from infra.local.proxy_event import (
     authorizer_event,
     proxy_event,
 )
-from infra.local.routing import Match, Node, Routes
 from pacs.errors import (
     UNKNOWN,
     BadRequest,
@@ -130,12 +130,11 @@ class Gateway:
 
     def admit(self, request: Request) -> None:
         """Raises PayloadTooLarge where API Gateway's limit holds here too, and what the authorizer says elsewhere."""
-        found = self.routes.find(request.path)
-        function, route = found[0].methods.get(request.method, (None, None)) if found else (None, None)
-        if found is None or function is None or route is None or not route.streamed:
+        match = self.routes.match(request.method, request.path)
+        if match is None or not match.route.streamed:
             raise PayloadTooLarge(f"at most {BODY_IN_MEMORY_BYTES_MAX >> 20} MB are taken here")
         try:
-            self.authorize(proxy_event(request, Match(function, route, found[1])), request.request_id)
+            self.authorize(proxy_event(request, match), request.request_id)
         except PacsError:
             raise
         except Exception as error:
@@ -143,18 +142,15 @@ class Gateway:
 
     async def answer(self, request: Request) -> Answer:
         """Raises PacsError for what no handler has answered."""
-        found = self.routes.find(request.path)
-        if request.method == "OPTIONS" and is_preflight(request, found):
+        match = self.routes.match(request.method, request.path)
+        if request.method == "OPTIONS" and is_preflight(request, match):
             return self.preflight(request)
         if self.edge and (answer := await self.edge(request)):
             return answer
-        if found is None:
+        if match is None:
+            if methods := self.routes.methods(request.path):
+                return refusal(405, "METHOD_NOT_ALLOWED", "this address does not take this method", request, methods)
             raise NotFound("there is nothing at this address")
-        node, parameters = found
-        if request.method not in node.methods:
-            return refusal(405, "METHOD_NOT_ALLOWED", "this address does not take this method", request, node.methods)
-        function, route = node.methods[request.method]
-        match = Match(function, route, parameters)
         return await asyncio.get_running_loop().run_in_executor(self.threads, self.invoke, request, match)
 
     def invoke(self, request: Request, match: Match) -> Answer:
@@ -193,16 +189,15 @@ class Gateway:
 
     def preflight(self, request: Request) -> Answer:
         """The answer to a browser that asks before it calls; `shared_with` says whether it may."""
-        found = self.routes.find(request.path)
-        methods = ", ".join(sorted(found[0].methods)) if found else "GET, HEAD"
+        methods = ", ".join(sorted(self.routes.methods(request.path))) or "GET, HEAD"
         told = preflight_headers(methods)
         return Answer(204, [(name.lower().encode(), value.encode()) for name, value in told.items()], b"")
 
 
-def is_preflight(request: Request, found: tuple[Node, dict[str, str]] | None) -> bool:
+def is_preflight(request: Request, match: Match | None) -> bool:
     """Whether a browser asks before it calls: always, where nobody else has an answer to OPTIONS."""
     asked = any(name == b"access-control-request-method" for name, _ in request.headers)
-    return asked or found is None or "OPTIONS" not in found[0].methods
+    return asked or match is None
 
 
 async def read_pieces(receive: Receive, headers: Headers) -> AsyncIterator[bytes]:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
+from functions.routing import Match
 from infra.local.invocation import ACCOUNT, REGION
-from infra.local.routing import Match
 
 STAGE = "local"
 API = "local"

@@ -9,6 +9,7 @@ from constructs import Construct
 
 from functions import catalogue
 from functions.entries import Layer
+from functions.resources import laid_out
 from infra.settings import Stage
 from infra.stacks.data import Data
 from infra.stacks.firewall import protect
@@ -76,7 +77,7 @@ class Api(Stack):
             endpoint_configuration=apigateway.EndpointConfiguration(types=[apigateway.EndpointType.REGIONAL]),
             deploy_options=apigateway.StageOptions(
                 stage_name="v1",
-                # Paths as the catalogue writes them: neither UIDs nor query strings, in which tokens may stand.
+                # Paths of resources: neither UIDs nor query strings, in which tokens may stand.
                 access_log_destination=apigateway.LogGroupLogDestination(
                     retained_log_group(self, "AccessLogs", "api-access", stage, self.data.key)
                 ),
@@ -112,26 +113,22 @@ class Api(Stack):
             identity_sources=[],
             results_cache_ttl=Duration.seconds(0),
         )
-        for function in catalogue.FUNCTIONS:
-            integration = apigateway.LambdaIntegration(self.functions[function.name], scope_permission_to_method=False)
-            for route in catalogue.deployed_routes(function):
-                resource = self.rest_api.root.resource_for_path(route.path)
-                if route.public:
-                    resource.add_method(route.method, integration, authorization_type=apigateway.AuthorizationType.NONE)
-                else:
-                    resource.add_method(
-                        route.method,
-                        integration,
-                        authorization_type=apigateway.AuthorizationType.CUSTOM,
-                        authorizer=authorizer,
-                    )
+        integrations = {
+            name: apigateway.LambdaIntegration(function, scope_permission_to_method=False)
+            for name, function in self.functions.items()
+        }
+        guarded = {"authorization_type": apigateway.AuthorizationType.CUSTOM, "authorizer": authorizer}
+        public = {"authorization_type": apigateway.AuthorizationType.NONE}
+        resources = laid_out(catalogue.FUNCTIONS)
+        for each in resources:
+            resource = self.rest_api.root.resource_for_path(each.path)
+            asked = public if each.public else guarded
+            resource.add_method(each.method, integrations[each.function], **asked)
+        paths = {each.path for each in resources} - {each.path for each in resources if each.method == "OPTIONS"}
+        self._preflights(paths)
 
-        self._preflights()
-
-    def _preflights(self) -> None:
+    def _preflights(self, paths: set[str]) -> None:
         """For browsers elsewhere that ask before they call, where no function answers OPTIONS itself."""
-        routes = [route for function in catalogue.FUNCTIONS for route in catalogue.deployed_routes(function)]
-        paths = {route.path for route in routes} - {route.path for route in routes if route.method == "OPTIONS"}
         for path in sorted(paths) if self.stage.cors_origins else ():
             self.rest_api.root.resource_for_path(path).add_cors_preflight(
                 allow_origins=list(self.stage.cors_origins),

@@ -22,6 +22,7 @@ from infra.stacks.messaging import Messaging
 ROOT = Path(__file__).resolve().parents[2]
 RUNTIME = lambda_.Runtime.PYTHON_3_13
 ARCHITECTURE = lambda_.Architecture.ARM_64
+OF_ROUTES = ("catalogue", "entries", "resources", "routing")
 
 
 @dataclass(frozen=True)
@@ -96,9 +97,9 @@ def build_function(scope: Construct, function: Function, around: Surroundings) -
 
 def function_code(name: str) -> lambda_.Code:
     """The folder of one function alone, under the import name that it has everywhere; the authorizer's with the
-    catalogue, which tells what each route asks of a token.
+    catalogue, which tells what each route asks of a token, and with what finds the route.
     """
-    catalogue = ["!/functions/catalogue.py", "!/functions/entries.py"] if name == "authorizer" else []
+    catalogue = [f"!/functions/{each}.py" for each in OF_ROUTES] if name == "authorizer" else []
     return lambda_.Code.from_asset(
         str(ROOT),
         exclude=[

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from functions.catalogue import FUNCTIONS
+from functions.routing import Match, Routes
 from infra.local.proxy_event import BODY_IN_BASE64_BYTES_MAX, Request, answer_of, authorizer_event, proxy_event
-from infra.local.routing import Match, Routes
 from infra.local.workers import sqs_event
 from pacs.local.queue import ReceivedMessage
 
@@ -22,10 +22,9 @@ def sample(name: str) -> Any:
 
 
 def match(request: Request) -> Match:
-    found = Routes(FUNCTIONS).find(request.path)
+    found = Routes(FUNCTIONS).match(request.method, request.path)
     assert found
-    function, route = found[0].methods[request.method]
-    return Match(function, route, found[1])
+    return found
 
 
 SEARCH = Request(

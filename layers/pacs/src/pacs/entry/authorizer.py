@@ -81,19 +81,20 @@ def is_our_page(method: str, headers: Mapping[str, str], scope: Scope) -> bool:
     return services().tokens.is_csrf(scope.session_id, headers.get("x-csrf-token", ""))
 
 
-def authorize(event: Mapping[str, Any], action: str) -> dict[str, Any]:
+def authorize(event: Mapping[str, Any], action: str | None) -> dict[str, Any]:
     """The answer of a REQUEST authorizer: a policy for this one call, and its scope as context.
 
-    The call passes when the scope may do the action and, where a session's cookie spoke for it, a page of ours has
-    made it; else the policy denies it, which API Gateway tells with 403. It answers 401 when the handler raises the
-    text "Unauthorized".
+    The call passes when the scope may do the action (None: there is nothing to be done, and its function will say so)
+    and, where a session's cookie spoke for it, a page of ours has made it; else the policy denies it, which API
+    Gateway tells with 403. It answers 401 when the handler raises the text "Unauthorized".
     Source: API Gateway Developer Guide, "Output from an API Gateway Lambda authorizer".
     """
     study = (event.get("pathParameters") or {}).get("study", "")
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     key = api_key_of(headers)
     scope = scope_of_api_key(key) if key else scope_of(headers, study)
-    effect = "Allow" if may(scope, action) and is_our_page(event["httpMethod"], headers, scope) else "Deny"
+    allowed = action is None or may(scope, action)
+    effect = "Allow" if allowed and is_our_page(event["httpMethod"], headers, scope) else "Deny"
     return {
         "principalId": scope.member_id or scope.role,
         "policyDocument": {
