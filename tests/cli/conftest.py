@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pydicom.data
 import pytest
@@ -20,6 +19,7 @@ from pacs.bootstrap import Services
 from pacs.dicom import modalities
 from pacs.local.secrets import SecretsFile
 from pacs.settings import Settings
+from tests.cli.prompt import Done, Prompt
 
 PACS = Path(sys.executable).with_name("pacs")
 BUNDLED = Path(pydicom.data.__file__).parent / "test_files"
@@ -28,23 +28,11 @@ ORGANIZATION, BRANCH = "11111111-1111-4111-8111-111111111111", "22222222-2222-42
 
 
 @dataclass(frozen=True)
-class Done:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> Any:
-        return json.loads(self.out)
-
-
-@dataclass(frozen=True)
 class Command:
     """`pacs` in one home."""
 
     home: Path
+    prompt: Prompt
 
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PACS_")}
@@ -55,16 +43,22 @@ class Command:
         pipe = subprocess.PIPE
         return subprocess.Popen([PACS, *arguments], env=self.environment(), stdout=pipe, stderr=pipe, text=True)
 
-    def __call__(self, *arguments: str | Path) -> Done:
-        process = self.begin(*arguments)
-        out, err = process.communicate(timeout=START_S)
-        return Done(process.returncode, out, err)
+    def __call__(self, *arguments: str | Path, said: str = "") -> Done:
+        """Run to the end, with this on the standard input."""
+        return self.prompt([str(each) for each in arguments], self.environment(), said)
 
 
 @pytest.fixture(scope="session")
-def pacs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
+def prompt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prompt]:
+    prompt = Prompt(tmp_path_factory.mktemp("prompt"))
+    yield prompt
+    prompt.close()
+
+
+@pytest.fixture(scope="session")
+def pacs(tmp_path_factory: pytest.TempPathFactory, prompt: Prompt) -> Iterator[Command]:
     """The command, in a home whose archive runs."""
-    command = Command(tmp_path_factory.mktemp("running"))
+    command = Command(tmp_path_factory.mktemp("running"), prompt)
     process = command.begin("up", "--json")
     ready = command.home / "ready.json"
     deadline = time.monotonic() + START_S
@@ -77,7 +71,7 @@ def pacs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
 
 
 @pytest.fixture
-def stopped(tmp_path: Path) -> Command:
+def stopped(tmp_path: Path, prompt: Prompt) -> Command:
     """The command, in a home that was used and is not running."""
     home = tmp_path / "stopped"
     home.mkdir()
@@ -87,7 +81,7 @@ def stopped(tmp_path: Path) -> Command:
     place = {"organization_id": ORGANIZATION, "branch_id": BRANCH}
     table = {"mode": "open", "default": place, "branches": [], "modalities": []}
     Services(Settings(home=home)).exchange.put(modalities.KEY, json.dumps(table).encode())
-    return Command(home)
+    return Command(home, prompt)
 
 
 @pytest.fixture

@@ -1,30 +1,21 @@
 """Organizations, branches and members from a terminal, while the archive runs."""
 
 import json
-import subprocess
 from typing import Any
 
 import httpx2
 import pytest
 
-from tests.cli.conftest import PACS, START_S, Command
+from tests.cli.conftest import Command
 
 PASSWORD = "correct horse battery"
 
 
 def made(pacs: Command, *arguments: str, password: str = "") -> Any:
     """What a command has made, with a password on its standard input."""
-    done = subprocess.run(
-        [PACS, *arguments, "--json"],
-        env=pacs.environment(),
-        input=f"{password}\n",
-        capture_output=True,
-        text=True,
-        timeout=START_S,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads(done.stdout)
+    done = pacs(*arguments, "--json", said=f"{password}\n")
+    assert done.code == 0, done.out + done.err
+    return done.document
 
 
 def sign_in(pacs: Command, email: str, password: str, **form: str) -> Any:
