@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from infra.local.postgres import EmbeddedPostgres
 from pacs.database import migrate
@@ -18,6 +20,23 @@ TEMPLATE = "migrated"
 settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("ci")
+
+# Folders whose tests share what is dear to make (an archive that runs, the synthesized stacks) stay in one process.
+TOGETHER = ("cli", "infra", "journey")
+
+
+class SharesOfTests(LoadScopeScheduling):  # type: ignore[misc]
+    """What processes take of the tests when there are several (`-n`): a file at a time, or a whole folder."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        folder = path.split("/")[1]
+        return folder if folder in TOGETHER else path
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> SharesOfTests:
+    config.option.loadscopereorder = False  # by the number of tests, and the few that take longest would be last
+    return SharesOfTests(config, log)
 
 
 class Databases:
