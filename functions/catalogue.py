@@ -33,6 +33,7 @@ INSTANCE = SERIES + "/instances/{instance}"
 NON_PATIENT = "/dicomweb/{category}"  # hanging-protocols, color-palettes, …
 WORKITEM = "/dicomweb/workitems/{workitem}"
 REPORT = "/api/reports/{report}"
+PATIENT = "/api/studies/{code}/patient"
 
 READ_ARCHIVE = (
     Grant("database", ("use",)),
@@ -61,7 +62,7 @@ FUNCTIONS = described(
     ),
     Function(
         "dicomweb",
-        "QIDO-RS, WADO-RS and STOW-RS; what belongs to no patient, and manifests for other viewers.",
+        "QIDO-RS, WADO-RS and STOW-RS; whose a study is, what belongs to no patient, manifests for other viewers.",
         routes=(
             *read_routes("/dicomweb/studies", "archive.search"),
             Route("POST", "/dicomweb/studies", "archive.store", streamed=True),
@@ -93,6 +94,8 @@ FUNCTIONS = described(
             *delete_routes(STUDY),
             *delete_routes(SERIES),
             *delete_routes(INSTANCE),
+            Route("GET", PATIENT, "studies.read"),
+            *(Route(each, PATIENT, "patients.correct") for each in ("PUT", "POST", "DELETE")),
             *read_routes(NON_PATIENT, "archive.search"),
             Route("POST", NON_PATIENT, "archive.store", streamed=True),
             Route("POST", NON_PATIENT + "/{instance}", "archive.store", streamed=True),

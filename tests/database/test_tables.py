@@ -5,12 +5,21 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Integer, Text
 
-from pacs.database import key_tables, reading_tables, reporting_tables, share_tables, tables, worklist_tables
+from pacs.database import (
+    correction_tables,
+    key_tables,
+    reading_tables,
+    reporting_tables,
+    share_tables,
+    tables,
+    worklist_tables,
+)
 from pacs.database.psycopg_driver import PsycopgDatabase
 from pacs.dicom.attributes import ATTRIBUTES, Attribute
 
 ROOMS = (
     tables,
+    correction_tables,
     key_tables,
     worklist_tables,
     reading_tables,

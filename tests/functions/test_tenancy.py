@@ -52,6 +52,8 @@ BODIES: dict[str, Any] = {
     "POST " + TEMPLATES: {"name": "a"},
     "PUT " + TEMPLATES + "/{template}": {"name": "b"},
     "PUT /api/letterheads/{branch}": {"lines": "a"},
+    "PUT /api/studies/{code}/patient": {"attributes": {"PatientName": "A^B"}},
+    "POST /api/studies/{code}/patient": {"into": "22222222"},
 }
 
 

@@ -10,8 +10,11 @@ from pydicom import dcmread
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 
+from pacs.people.scope import Scope
+from pacs.reading.patients import correct_patient
 from tests.gateway.conftest import STRANGERS, Clinic, made, part10_of, wait_for
 from tests.gateway.receiver import receiving
+from tests.gateway.sender import ORGANIZATION
 from tests.gateway.test_query import associate, keys
 
 PATIENT_ROOT, STUDY_ROOT = "1.2.840.10008.5.1.4.1.2.1.2", "1.2.840.10008.5.1.4.1.2.2.2"
@@ -248,3 +251,21 @@ def test_movescu_moves_to_storescp(held: Clinic, tmp_path: Path) -> None:
         "1.2.1.1.2",
         "1.2.1.1.3",
     ]
+
+
+@pytest.mark.parametrize("taken", [RLE, EXPLICIT])
+def test_a_corrected_study_is_found_and_moved_under_the_name_that_is_told(clinic: Clinic, taken: str) -> None:
+    original = sample("MR_small_RLE.dcm")
+    expected = dcmread(io.BytesIO(original))
+    clinic.hold(original)
+    new = {"PatientName": "Yılmaz^Gülşah", "PatientID": "TR-7"}
+    correct_patient(clinic.services, Scope(ORGANIZATION, "admin"), str(expected.StudyInstanceUID), new)
+    with receiving((str(expected.SOPClassUID), [taken])) as received:
+        clinic.introduce("DEST", received.port)
+        move(clinic, keys("STUDY", PatientID="TR-7", StudyInstanceUID=expected.StudyInstanceUID), model=PATIENT_ROOT)
+    syntax, encoded = received.datasets[str(expected.SOPInstanceUID)]
+    got = dcmread(io.BytesIO(encoded), force=True)
+    got.file_meta.TransferSyntaxUID = syntax  # type: ignore[assignment]
+    assert (syntax, str(got.PatientName), got.PatientID) == (taken, *new.values())
+    assert got.OriginalAttributesSequence[0].ModifiedAttributesSequence[0].PatientID == expected.PatientID
+    assert (got.pixel_array == expected.pixel_array).all()

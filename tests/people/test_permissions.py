@@ -31,6 +31,7 @@ EXPECTED = {
     "studies.claim": "radiologist individual",
     "studies.release": "admin centre technician radiologist individual system",
     "studies.arrange": "admin centre individual",
+    "patients.correct": "admin centre individual",
     "launch.create": "admin centre technician radiologist individual system",
     "share.create": "admin centre technician radiologist individual system",
     "reports.read": "admin centre technician radiologist individual system",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pacs.bootstrap import Services
 from pacs.dicom.attributes import Level
@@ -15,12 +15,17 @@ from pacs.dicom.modalities import Place
 from pacs.errors import NotFound
 from pacs.settings import Settings
 
+if TYPE_CHECKING:
+    from pacs.dicom.correcting import Correction
+
 PAGE = 200  # the Data API answers at most 1 MB
 
 
 @dataclass(frozen=True)
 class Stored:
-    """What a sub-operation needs to know of an instance; `frames` is its packed frame table."""
+    """What a sub-operation needs to know of an instance; `frames` is its packed frame table, `correction` what is told
+    of its patient instead of what the original says.
+    """
 
     series: str
     instance: str
@@ -28,6 +33,7 @@ class Stored:
     transfer_syntax_uid: str
     object_key: str
     frames: str
+    correction: Correction | None = None
 
 
 class Index:
@@ -89,6 +95,7 @@ class Index:
                     each.transfer_syntax_uid,
                     each.object_key,
                     each.frames,
+                    each.correction,
                 )
 
 

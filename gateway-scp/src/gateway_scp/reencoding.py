@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 
+from pacs.dicom.correcting import Correction, corrected_part10
 from pacs.dicom.frames import FrameTable
 from pacs.dicom.header import DEFLATED, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, read_header
 from pacs.dicom.part10 import native_pixels, write_part10
@@ -25,29 +26,31 @@ PIECE_BYTES = 8 << 20
 AS_THEY_ARE = {EXPLICIT_LITTLE, IMPLICIT_LITTLE, "1.2.840.10008.1.2.1.99"}
 
 
-def reencoded(part10: bytes, frames: str, transfer_syntax_uid: str) -> bytes:
-    """The dataset in explicit or implicit VR little endian. `frames` is the index's packed frame table.
+def reencoded(part10: bytes, frames: str, transfer_syntax_uid: str, correction: Correction | None = None) -> bytes:
+    """The dataset in explicit or implicit VR little endian, with what is told instead. `frames` is the index's packed
+    frame table of the original, `part10`.
 
     Raises UndecodablePixels, NotAcceptable for what has no such form.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return encode(decoded(part10, frames), transfer_syntax_uid)
+            return encode(decoded(part10, frames, correction), transfer_syntax_uid)
         except PacsError:
             raise
         except Exception as error:  # pydicom says everything about odd values in exceptions of all kinds
             raise UndecodablePixels("the instance cannot be written in another transfer syntax") from error
 
 
-def decoded(part10: bytes, frames: str) -> Dataset:
-    dataset = dcmread(io.BytesIO(part10), force=True)
+def decoded(part10: bytes, frames: str, correction: Correction | None) -> Dataset:
+    told = corrected_part10(part10, correction) if correction else part10
+    dataset = dcmread(io.BytesIO(told), force=True)
     stored = str(dataset.file_meta.TransferSyntaxUID)
     if stored in AS_THEY_ARE:
         return dataset
     table = FrameTable.unpack(frames, stored)
     if stored == EXPLICIT_BIG:
-        return dcmread(io.BytesIO(little_endian(part10, table)))
+        return dcmread(io.BytesIO(little_endian(told, table)))
     if stored in DEFLATED:
         raise NotAcceptable("referenced pixels are sent as they are stored, or not at all")
     if not table.number_of_frames:

@@ -12,6 +12,7 @@ from gateway_scp import part10
 from gateway_scp.conversation import DATA_SET, command_set, message, number
 from gateway_scp.index import Stored
 from gateway_scp.reencoding import reencoded
+from pacs.dicom.correcting import Correction, corrected_part10
 from pacs.dicom.header import EXPLICIT_LITTLE, IMPLICIT_LITTLE
 from pacs.dicom.transcode import VIDEO
 from pacs.errors import NotAcceptable
@@ -60,10 +61,14 @@ def store(
         part10.AFFECTED_SOP_INSTANCE_UID: part10.padded(stored.instance, b"\0"),
         **originated(originator),
     }
-    if context.transfer_syntax_uid == stored.transfer_syntax_uid:
-        dataset = as_stored(originals, stored)
+    syntax = context.transfer_syntax_uid
+    if syntax != stored.transfer_syntax_uid:
+        original = originals.get(stored.object_key)[1]
+        dataset = iter((reencoded(original, stored.frames, syntax, stored.correction),))
+    elif stored.correction:
+        dataset = iter((corrected(originals.get(stored.object_key)[1], stored.correction),))
     else:
-        dataset = iter((reencoded(originals.get(stored.object_key)[1], stored.frames, context.transfer_syntax_uid),))
+        dataset = as_stored(originals, stored)
     first = next(dataset)  # what cannot be read fails before anything is said
     pdus = message(context.context_id, command_set(fields), chained(first, dataset), room)
     for pdu in pdus:
@@ -93,6 +98,12 @@ def as_stored(originals: ObjectStore, stored: Stored) -> Iterator[bytes]:
         at += PIECE_BYTES
         if piece:
             yield piece
+
+
+def corrected(original: bytes, correction: Correction) -> bytes:
+    """The encoded dataset of an original with what is told instead, in the stored syntax."""
+    body = corrected_part10(original, correction)
+    return body[dataset_offset(body) :]
 
 
 def dataset_offset(head: bytes) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pacs.archive.lookup import Instance, Level, find_instance, require_same_version
 from pacs.archive.source import StoreSource
+from pacs.dicom.correcting import corrected_header
 from pacs.dicom.frames import FrameTable
 from pacs.dicom.header import Header, inflate, read_header
 from pacs.dicom.part10 import pixel_word_bytes, swapped
@@ -66,8 +67,11 @@ class FrameReader:
 
     @property
     def header(self) -> Header:
+        """What is told of the patient instead stands in it."""
         if self._header is None:
             self._header = read_header(self._source())
+            if self._instance.correction:
+                self._header = corrected_header(self._header, self._instance.correction, self.read)
         return self._header
 
     def _source(self) -> ByteSource:

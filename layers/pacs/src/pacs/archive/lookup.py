@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 
+from pacs.archive.corrections import find_corrections
 from pacs.archive.keys import InstancePath
 from pacs.archive.search import scope_conditions
 from pacs.archive.shown import shown_at
@@ -16,17 +17,18 @@ from pacs.dicom.uids import require_uid
 from pacs.errors import BadRequest, MissingUid, NotFound
 from pacs.objects import Span
 from pacs.people.scope import Scope
-from pacs.ports import Database, ObjectInfo
+from pacs.ports import Database, ObjectInfo, Rows
 
 REVISION = "e.revision || '-' || cast(extract(epoch from e.created_at) as text) as revision"
 COLUMNS = (
     "i.organization_id, i.study_instance_uid, i.series_instance_uid, i.sop_instance_uid, i.object_key, i.size_bytes,"
     " i.sha256, i.transfer_syntax_uid, i.frames, i.metadata_key, i.sop_class_uid, i.number_of_frames, i.updated_at,"
-    f" {REVISION}"
+    f" s.corrected_at, {REVISION}"
 )
 
 
 if TYPE_CHECKING:
+    from pacs.dicom.correcting import Correction
     from pacs.dicom.frames import FrameTable
 
 
@@ -35,6 +37,7 @@ class Instance:
     """What the index knows of one stored instance; `frames` is its packed frame table.
 
     `revision` names what its series was when it was found; no other state of any series with these UIDs has that name.
+    `correction` is what is told of its patient instead of what the original says.
     """
 
     path: InstancePath
@@ -47,6 +50,12 @@ class Instance:
     frames: str
     updated_at: datetime
     revision: str
+    correction: Correction | None = None
+
+    @property
+    def version(self) -> str:
+        """Tells one state of what is answered from another: the original's bytes, and how they are corrected."""
+        return f"{self.sha256}-{self.correction.at.isoformat()}" if self.correction else self.sha256
 
     @property
     def span(self) -> Span:
@@ -106,7 +115,14 @@ def find_instances(
     )
     if not rows:
         raise NotFound("no such study, series or instance")
-    return [instance_of(row) for row in rows]
+    return instances_of(database, rows)
+
+
+def instances_of(database: Database, rows: Rows) -> list[Instance]:
+    """Rows of COLUMNS, of one organization. Corrections are asked for when there are any."""
+    corrected = sorted({row["study_instance_uid"] for row in rows if row["corrected_at"]})
+    corrections = find_corrections(database, str(rows[0]["organization_id"]), corrected) if corrected else {}
+    return [instance_of(row, corrections.get(row["study_instance_uid"])) for row in rows]
 
 
 def find_instance(database: Database, scope: Scope, level: Level) -> Instance:
@@ -131,7 +147,8 @@ def require_studies(database: Database, scope: Scope, studies: Sequence[str]) ->
             raise NotFound(f"no such study: {study}", field="studies")
 
 
-def instance_of(row: Mapping[str, Any]) -> Instance:
+def instance_of(row: Mapping[str, Any], correction: Correction | None = None) -> Instance:
+    updated_at = max(row["updated_at"], correction.at) if correction else row["updated_at"]
     return Instance(
         path=InstancePath(
             str(row["organization_id"]), row["study_instance_uid"], row["series_instance_uid"], row["sop_instance_uid"]
@@ -143,6 +160,7 @@ def instance_of(row: Mapping[str, Any]) -> Instance:
         sop_class_uid=row["sop_class_uid"] or "",
         metadata_key=row["metadata_key"],
         frames=row["frames"] or "",
-        updated_at=row["updated_at"],
+        updated_at=updated_at,
         revision=row["revision"],
+        correction=correction,
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import orjson
 from sqlalchemy import text
 
 from pacs.archive import keys
@@ -17,11 +18,13 @@ from pacs.archive.lookup import REVISION, Instance, Level, find_instances
 from pacs.archive.metadata import LEVEL, REST_S, SHOWS, join, read_parts, write_whole
 from pacs.archive.search import scope_conditions
 from pacs.archive.source import StoreSource
+from pacs.dicom.correcting import corrected_document, corrected_file, corrected_part10
 from pacs.dicom.header import Header, read_header
 from pacs.dicom.part10 import decoded_pixels, encapsulated_pixels, native_pixels, write_part10
 from pacs.dicom.trailing import read_trailing
 from pacs.dicom.transcode import ENCODED, VIDEO, explicit_attributes
 from pacs.errors import NotAcceptable, NotFound, ObjectNotFound
+from pacs.objects import Piece, Span
 from pacs.people.scope import Scope
 from pacs.ports import Database, Services
 
@@ -115,8 +118,27 @@ def compose(services: Services, instances: list[Instance]) -> bytes:
     documents = []
     for each in instances:
         document = parts[each.metadata_key].get(each.path.instance)
-        documents.append(document or read_instance(services, each.object_key).document)
+        document = document or read_instance(services, each.object_key).document
+        if each.correction:
+            document = orjson.dumps(corrected_document(orjson.loads(document), each.correction))
+        documents.append(document)
     return join(documents)
+
+
+def file_pieces(services: Services, instance: Instance) -> Iterator[Piece]:
+    """The file of an instance in the syntax it is stored in: as it was received, or with what is told instead.
+
+    Of a corrected one the header is written anew, the rest lies in the original. Raises BeingReplaced.
+    """
+    if instance.correction is None:
+        yield instance.span
+        return
+    reader = FrameReader(services, instance)
+    if reader.header.deflated:
+        yield corrected_part10(services.originals.get(instance.object_key)[1], instance.correction)
+        return
+    for each in corrected_file(reader.header, reader.read, instance.size_bytes):
+        yield each if isinstance(each, bytes) else Span(instance.object_key, *each, instance.sha256)
 
 
 def transcode_instance(services: Services, instance: Instance, transfer_syntax_uid: str) -> Iterator[bytes]:

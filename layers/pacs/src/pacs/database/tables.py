@@ -222,6 +222,7 @@ studies = Table(
     Column("claimed_at", DateTime(timezone=True)),
     identifier("reading_by"),  # who has it open, and keeps others from claiming it, until then
     Column("reading_until", DateTime(timezone=True)),
+    Column("corrected_at", DateTime(timezone=True)),  # when patient_corrections last said something else of it
     since_now("created_at"),
     since_now("updated_at"),
 )

@@ -41,7 +41,7 @@ def index_row(header: Header) -> dict[str, Any]:
         "study_instance_uid": header.study_instance_uid,
         "series_instance_uid": header.series_instance_uid,
         "sop_instance_uid": header.sop_instance_uid,
-        "patient_key": _patient_key(root, header.study_instance_uid),
+        "patient_key": patient_key(root.text(0x00100021), root.text(0x00100020), header.study_instance_uid),
     }
     levels: tuple[Level, ...] = ("study", "series", "instance")
     for level in levels:
@@ -65,7 +65,7 @@ def _level(root: Item, level: Level) -> tuple[dict[str, Column], dict[str, Any]]
             columns[attribute.column] = _nested(root, attribute, tag, dicom)
             continue
         values = element_values(root, tag, attribute.vr)[:MOST_VALUES]
-        columns[attribute.column] = _column(attribute, values) if values else None
+        columns[attribute.column] = column_of(attribute, values)
         if tag in root.elements:
             dicom[attribute.tag] = {"vr": attribute.vr}
             if values:
@@ -106,7 +106,10 @@ def _cut(value: Any) -> Any:
     return value
 
 
-def _column(attribute: Attribute, values: Values) -> Column:
+def column_of(attribute: Attribute, values: Values) -> Column:
+    """What the column of an attribute holds when these are its values in the DICOM JSON model."""
+    if not values:
+        return None
     if attribute.matching == "integer":
         return integer(values[0])
     normalise = NORMALISE[attribute.matching]
@@ -158,12 +161,11 @@ NORMALISE: dict[Matching, Callable[[str], str]] = {
 }
 
 
-def _patient_key(root: Item, study_instance_uid: str) -> str:
+def patient_key(issuer: str, patient_id: str, study_instance_uid: str) -> str:
     """Bounded; a long one ends in a digest, so that two patients never become one."""
-    patient_id = root.text(0x00100020)
     if not patient_id:
         return f"study:{study_instance_uid}"
-    key = json.dumps([root.text(0x00100021), patient_id], ensure_ascii=False)
+    key = json.dumps([issuer, patient_id], ensure_ascii=False)
     if len(key) <= LONGEST_KEY:
         return key
     return key[: LONGEST_KEY - 64] + hashlib.sha256(key.encode()).hexdigest()

@@ -68,7 +68,7 @@ def told_parts(services: Services, instances: Sequence[Instance], alias: Alias) 
 
 def told_version(instances: Sequence[Instance], *variant: object) -> Version:
     """The version of what is made of instances for strangers, who are not told when it came."""
-    return Version(digest("told", *variant, *(each.sha256 for each in instances)))
+    return Version(digest("told", *variant, *(each.version for each in instances)))
 
 
 def told_frames_answer(

@@ -18,7 +18,7 @@ from pacs.archive.rendering import (
     stored_video,
     thumbnail_of,
 )
-from pacs.archive.retrieve import transcode_instance, written_syntax
+from pacs.archive.retrieve import file_pieces, transcode_instance, written_syntax
 from pacs.dicom.colouring import AS_IT_IS, SRGB
 from pacs.dicom.render import Format
 from pacs.dicom.transcode import ENCODED
@@ -79,8 +79,9 @@ def retrieve_answer(services: Services, scope: Scope, request: Request, level: L
 
 def instance_answer(services: Services, request: Request, instance: Instance, syntax: str) -> Response:
     """One instance as a file, in the syntax it is stored in or in another."""
-    if syntax != instance.transfer_syntax_uid:
-        pieces = transcode_instance(services, instance, syntax)
+    if syntax != instance.transfer_syntax_uid or instance.correction:
+        same = syntax == instance.transfer_syntax_uid
+        pieces = file_pieces(services, instance) if same else transcode_instance(services, instance, syntax)
         return gathered(services, request, pieces, DICOM, version([instance], DICOM, syntax))
     # Whole bytes are right whichever version the index knows: size and tag are those of the store.
     key, start = instance.object_key, b""
@@ -105,14 +106,14 @@ def instance_offers(instances: Sequence[Instance], *, single: bool) -> list[Offe
 
 def version(instances: Sequence[Instance], *variant: object) -> Version:
     """The version of what is made of instances in one way."""
-    tag = digest(*variant, *(each.sha256 for each in instances))
+    tag = digest(*variant, *(each.version for each in instances))
     return Version(tag, max(each.updated_at for each in instances))
 
 
 def dicom_parts(services: Services, instances: list[Instance], syntax: str) -> Iterator[Part[Piece]]:
     for each in instances:
         if syntax in ("", each.transfer_syntax_uid):
-            yield Part([each.span], f"{DICOM}; transfer-syntax={each.transfer_syntax_uid}")
+            yield Part(file_pieces(services, each), f"{DICOM}; transfer-syntax={each.transfer_syntax_uid}")
         else:
             pieces = transcode_instance(services, each, syntax)
             yield Part(pieces, f"{DICOM}; transfer-syntax={written_syntax(each, syntax)}")

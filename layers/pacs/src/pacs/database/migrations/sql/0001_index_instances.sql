@@ -1,23 +1,31 @@
 -- The rows of a batch with their types, one for each instance: of duplicates the one received last.
--- `place` is the position in the batch, from 1. What was deleted since it was received is not among them.
+-- `place` is the position in the batch, from 1. What was deleted since it was received is not among them. Of a study
+-- that was corrected they say what is told instead.
 create function incoming_instances(batch jsonb) returns table (
   place bigint, organization_id uuid, branch_id uuid, received_at timestamptz, study_instance_uid text,
   series_instance_uid text, sop_instance_uid text, patient_key text, study jsonb, study_dicom jsonb,
   series jsonb, series_dicom jsonb, instance jsonb, instance_dicom jsonb, patient_dicom jsonb, object_key text,
-  size_bytes bigint, sha256 text, transfer_syntax_uid text, frames text, metadata_key text
+  size_bytes bigint, sha256 text, transfer_syntax_uid text, frames text, metadata_key text, corrected_at timestamptz
 ) language sql stable as $$
   select distinct on (r.organization_id, r.study_instance_uid collate "C", r.series_instance_uid collate "C",
       r.sop_instance_uid collate "C")
     r.ordinality, r.organization_id, r.branch_id, r.received_at, r.study_instance_uid,
-    r.series_instance_uid, r.sop_instance_uid, r.patient_key, r.study, r.study_dicom,
-    r.series, r.series_dicom, r.instance, r.instance_dicom, r.patient_dicom, r.object_key,
-    r.size_bytes, r.sha256, r.transfer_syntax_uid, r.frames, r.metadata_key
+    r.series_instance_uid, r.sop_instance_uid, coalesce(c.columns ->> 'patient_key', r.patient_key),
+    r.study || coalesce(c.columns, '{}'), r.study_dicom || coalesce(c.attributes, '{}'),
+    r.series, r.series_dicom, r.instance, r.instance_dicom,
+    r.patient_dicom || coalesce(c.attributes - '00080050', '{}'), r.object_key,
+    r.size_bytes, r.sha256, r.transfer_syntax_uid, r.frames, r.metadata_key, c.at
   from rows from (jsonb_to_recordset(batch) as (
     organization_id uuid, branch_id uuid, received_at timestamptz, study_instance_uid text,
     series_instance_uid text, sop_instance_uid text, patient_key text, study jsonb, study_dicom jsonb,
     series jsonb, series_dicom jsonb, instance jsonb, instance_dicom jsonb, patient_dicom jsonb, object_key text,
     size_bytes bigint, sha256 text, transfer_syntax_uid text, frames text, metadata_key text
   )) with ordinality as r
+  left join lateral (
+    select p.attributes, p.columns, p.at from patient_corrections p
+    where (p.organization_id, p.study_instance_uid) = (r.organization_id, r.study_instance_uid collate "C")
+    order by p.id desc limit 1
+  ) c on true
   where not exists (
     select from deleted_instances d
     where (d.organization_id, d.study_instance_uid, d.series_instance_uid, d.sop_instance_uid)
@@ -57,13 +65,14 @@ begin
     organization_id, study_instance_uid, patient_key, study_date, study_time, accession_number,
     referring_physician_name, timezone_offset_from_utc, study_description, institution_name, patient_name,
     patient_id, issuer_of_patient_id,
-    patient_birth_date, patient_sex, patient_age, study_id, dicom, attributes_received_at, created_at, updated_at)
+    patient_birth_date, patient_sex, patient_age, study_id, dicom, attributes_received_at, corrected_at, created_at,
+    updated_at)
   select distinct on (i.organization_id, i.study_instance_uid collate "C")
     i.organization_id, i.study_instance_uid, i.patient_key, a.study_date, a.study_time, a.accession_number,
     a.referring_physician_name, a.timezone_offset_from_utc, a.study_description, a.institution_name,
     a.patient_name, a.patient_id,
     a.issuer_of_patient_id, a.patient_birth_date, a.patient_sex, a.patient_age, a.study_id,
-    coalesce(i.study_dicom, '{}'), i.received_at, moment, moment
+    coalesce(i.study_dicom, '{}'), i.received_at, i.corrected_at, moment, moment
   from incoming_instances(batch) i, jsonb_populate_record(cast(null as studies), i.study) a
   order by i.organization_id, i.study_instance_uid collate "C", i.received_at desc, i.place desc
   on conflict (organization_id, study_instance_uid) do update set

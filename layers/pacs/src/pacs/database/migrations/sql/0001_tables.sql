@@ -63,6 +63,7 @@ create table studies (
   claimed_at timestamptz,
   reading_by uuid,
   reading_until timestamptz,
+  corrected_at timestamptz,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   primary key (organization_id, study_instance_uid)

@@ -11,15 +11,8 @@ down_revision = None
 def upgrade() -> None:
     op.execute("create extension if not exists pg_trgm")
     for name in (
-        "people",
-        "tables",
-        "api_keys",
-        "reading",
-        "reporting",
-        "shares",
-        "worklist",
-        "index_instances",
-        "non_patient",
+        *("people", "tables", "api_keys", "reading", "reporting", "shares", "worklist", "corrections"),
+        *("index_instances", "non_patient"),
     ):
         for statement in statements(f"0001_{name}"):
             op.execute(statement)

@@ -1,0 +1,18 @@
+-- What is told of a study's patient instead of what its originals say. Rows are only ever added; the last one of a
+-- study is in effect, and one without attributes says that nothing is told otherwise any more. `attributes` is DICOM
+-- JSON by tag, `columns` what the index keeps of it. Studies that were changed at once have the same deed_id.
+create table patient_corrections (
+  id bigint generated always as identity primary key,
+  organization_id uuid not null,
+  study_instance_uid text collate "C" not null,
+  deed_id uuid not null,
+  deed text not null check (deed in ('correct', 'merge', 'undo')),
+  at timestamptz not null,
+  member_id text not null,
+  attributes jsonb not null,
+  columns jsonb not null
+);
+
+create index patient_corrections_of on patient_corrections (organization_id, study_instance_uid, id desc);
+
+create index patient_corrections_deed on patient_corrections (organization_id, deed_id);
