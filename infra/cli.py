@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 from rich.console import Console
 
-from infra import cli_keys, cli_people
+from infra import cli_credits, cli_keys, cli_people
 from infra import cli_views as views
 from infra.cli_options import Json, parse_ttl, show
 from pacs.errors import BadRequest, PacsError, answer_for
@@ -26,7 +26,13 @@ if TYPE_CHECKING:
 
 REFUSED, INTERRUPTED = 1, 130
 # How an option is called on the command line whose fault a room has found.
-OPTIONS = {"ttl_s": "--ttl", "returnUrl": "--return-url", **cli_people.OPTIONS, **cli_keys.OPTIONS}
+OPTIONS = {
+    "ttl_s": "--ttl",
+    "returnUrl": "--return-url",
+    **cli_people.OPTIONS,
+    **cli_keys.OPTIONS,
+    **cli_credits.OPTIONS,
+}
 
 app = typer.Typer(
     help="Bulut PACS on one machine: the archive in the folder that PACS_HOME names (.pacs).",
@@ -35,7 +41,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for name, group in {**cli_people.GROUPS, "key": cli_keys.key}.items():
+for name, group in {**cli_people.GROUPS, "key": cli_keys.key, "credits": cli_credits.credits}.items():
     app.add_typer(group, name=name)
 out = Console(soft_wrap=True, highlight=False)
 

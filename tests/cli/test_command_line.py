@@ -38,6 +38,8 @@ OPTIONS = {
     },
     "member list": {"--org", "--json"},
     "member disable": {"--org", "--json"},
+    "credits add": {"--reason", "--json"},
+    "credits show": {"--json"},
     "demo": {"--json"},
 }
 UID = "1.2.826.0.1.3680043.8.498.1"

@@ -138,3 +138,14 @@ def test_a_manager_is_given_keys_that_are_rotated_and_revoked(pacs: Command, com
     assert status(second["key"]) == 401
     refused = pacs("key", "create", "--member", "reader@nowhere.example", "--json")
     assert (refused.code, refused.document["field"]) == (1, "--member")
+
+
+def test_credits_are_added_taken_back_and_told(pacs: Command, company: Any) -> None:
+    told = made(pacs, "credits", "add", "Tele A.Ş.", "12", "--reason", "invoice 7")
+    assert told == {"organization_id": company["id"], "available": 12, "held": 0, "used": 0}
+    assert made(pacs, "credits", "add", company["id"], "-2", "--reason", "refund")["available"] == 10
+    assert made(pacs, "credits", "show", "Tele A.Ş.")["available"] == 10
+    refused = pacs("credits", "add", "Tele A.Ş.", "-11", "--reason", "refund")
+    assert refused.code == 1 and "11 credits are needed" in refused.err
+    nameless = pacs("credits", "add", "Tele A.Ş.", "1", "--reason", " ")
+    assert nameless.code == 1 and "--reason" in nameless.err

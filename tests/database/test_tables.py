@@ -7,6 +7,7 @@ from sqlalchemy import Integer, Text
 
 from pacs.database import (
     correction_tables,
+    credit_tables,
     key_tables,
     reading_tables,
     reporting_tables,
@@ -20,6 +21,7 @@ from pacs.dicom.attributes import ATTRIBUTES, Attribute
 ROOMS = (
     tables,
     correction_tables,
+    credit_tables,
     key_tables,
     worklist_tables,
     reading_tables,

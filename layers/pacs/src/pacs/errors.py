@@ -13,6 +13,7 @@ PacsError
 ├── UnsupportedMediaType
 ├── RangeNotSatisfiable
 ├── Conflict                   the state of the thing forbids it
+├── InsufficientCredits        the organization has fewer credits than this costs
 ├── InvalidInstance            bytes that are not a DICOM instance that can be kept
 │   ├── MissingUid             a UID that must be there is missing or malformed
 │   ├── SopClassMismatch       dataset and announced SOP class disagree
@@ -73,6 +74,9 @@ class RangeNotSatisfiable(PacsError): ...
 
 
 class Conflict(PacsError): ...
+
+
+class InsufficientCredits(PacsError): ...
 
 
 class InvalidInstance(PacsError): ...
@@ -136,6 +140,7 @@ ANSWERS: dict[type[PacsError], Answer] = {
     UnsupportedMediaType: Answer(415, "UNSUPPORTED_MEDIA_TYPE", 0x0122),
     RangeNotSatisfiable: Answer(416, "RANGE_NOT_SATISFIABLE", 0x0110),
     Conflict: Answer(409, "CONFLICT", 0x0110),
+    InsufficientCredits: Answer(402, "INSUFFICIENT_CREDITS", 0x0110),
     InvalidInstance: Answer(409, "INVALID_INSTANCE", 0xC000),
     MissingUid: Answer(409, "MISSING_UID", 0xC000),
     SopClassMismatch: Answer(409, "SOP_CLASS_MISMATCH", 0xA900),
