@@ -250,6 +250,9 @@ FUNCTIONS = described(
             *pages("POST", "organization.manage", "/admin/members/disable", "/admin/branches", "/admin/gateway/retry"),
             *pages("POST", "organization.manage", "/admin/members/enable", "/admin/members/role"),
             *pages("POST", "organization.manage", "/admin/members/importer"),
+            *pages("GET", "organization.manage", "/admin/modalities"),
+            *pages("POST", "organization.manage", "/admin/modalities", "/admin/modalities/remove"),
+            *pages("POST", "organization.manage", "/admin/peers", "/admin/peers/remove", "/admin/peers/echo"),
             *pages("GET", "audit.read", "/admin/audit", "/admin/audit.csv"),
             *pages("GET", "api_keys.manage", "/keys"),
             *pages("POST", "api_keys.manage", "/keys", "/keys/rotate", "/keys/revoke"),
@@ -261,6 +264,8 @@ FUNCTIONS = described(
             *(Grant(f"queue:{name}", ("watch",)) for name in ("index", "derive", "log")),
             Grant("queue:index", ("send",)),
             Grant("store:originals", ("read",)),
+            # The table of modalities; what the DICOM door says of peers and of itself.
+            Grant("store:exchange", ("read", "write")),
         ),
     ),
     Function(

@@ -74,11 +74,12 @@ def add_branch_to(
     When another organization has a branch of this code, that name stays the other one's: tell the modalities apart by
     their AE titles or addresses.
     """
+    from pacs.archive.peers import open_branch
     from pacs.people.organizations import add_branch
 
     home, scope = opened(organization)
     made = add_branch(home.services.database, scope, name, code)
-    title = open_door(home, made)
+    title = open_branch(home.services, scope, made)
     if as_json:
         show({**made.__dict__, "called_ae_title": title})
     else:
@@ -216,11 +217,14 @@ def demo(as_json: Json = False) -> None:
 
     Their passwords are made, and shown this once. A lone radiologist is an organization of one.
     """
+    from pacs.archive.peers import open_branch
     from pacs.people.demonstration import make_demonstration
 
     home, _ = opened()
     made = make_demonstration(home.services.database)
-    titles = {each.code: open_door(home, each) for each in made.branches}
+    titles = {
+        each.code: open_branch(home.services, Scope(each.organization_id, "system"), each) for each in made.branches
+    }
     if as_json:
         branches = [{**each.__dict__, "called_ae_title": titles[each.code]} for each in made.branches]
         show({"organization_id": made.organization_id, "branches": branches, "members": made.members})

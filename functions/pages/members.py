@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 
 from functions.pages.answering import lead, page
+from pacs.archive.peers import branch_titles, open_branch
 from pacs.bootstrap import services
 from pacs.entry.browser import page_scope
 from pacs.errors import BadRequest
@@ -141,12 +142,13 @@ async def let_member_in(request: Request, scope: Owner, member: Text = "") -> Re
 
 @router.get("/branches")
 async def show_branches(request: Request, scope: Owner) -> Response:
-    return page(request, "branches.html", scope, branches=list_branches(services().database, scope))
+    branches = list_branches(services().database, scope)
+    return page(request, "branches.html", scope, branches=branches, titles=branch_titles(services(), scope))
 
 
 @router.post("/branches")
 async def create_branch(request: Request, scope: Owner, name: Text = "", code: Text = "") -> Response:
-    add_branch(services().database, scope, name, code.strip().upper())
+    open_branch(services(), scope, add_branch(services().database, scope, name, code.strip().upper()))
     return lead(request, "/admin/branches")
 
 

@@ -2,8 +2,19 @@
 
 from fastapi import APIRouter
 
-from functions.pages import account, administration, dashboard, doors, keys, members, opening, passwords, worklist
+from functions.pages import (
+    account,
+    administration,
+    dashboard,
+    doors,
+    keys,
+    members,
+    modalities,
+    opening,
+    passwords,
+    worklist,
+)
 
 router = APIRouter()
-for part in (doors, passwords, account, dashboard, worklist, opening, members, administration, keys):
+for part in (doors, passwords, account, dashboard, worklist, opening, members, modalities, administration, keys):
     router.routes += part.router.routes

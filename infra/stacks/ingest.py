@@ -21,6 +21,8 @@ TLS_PORT = 2762  # PS3.15 §B.12: dicom-tls
 HEALTH_PORT = 8080
 DRAIN = Duration.seconds(120)
 TEMPORARY = "/tmp"  # noqa: S108 - the one folder of the task that can be written to
+# What the node tells in the exchange store.
+TOLD = ("associations", "responses/echoes", "responses/nodes")
 # What the image is built from; everything else stays out of the context and of its hash.
 CONTEXT = ("/*", "!/pyproject.toml", "!/uv.lock", "!/layers", "!/gateway-scp", "__pycache__", "*.pyc")
 
@@ -121,8 +123,9 @@ class Ingest(Stack):
         return [
             # Reading is for HEAD: the same bytes again change nothing.
             allow(("s3:PutObject", "s3:AbortMultipartUpload", "s3:GetObject"), originals.arn_for_objects("*")),
-            allow(("s3:GetObject",), exchange.arn_for_objects("config/modalities.json")),
-            allow(("s3:PutObject",), exchange.arn_for_objects("associations/*")),
+            # The table of modalities, and which peers to try; what came of that, and how the node is.
+            allow(("s3:GetObject",), exchange.arn_for_objects("config/*")),
+            allow(("s3:PutObject",), *(exchange.arn_for_objects(f"{each}/*") for each in TOLD)),
             allow(BUCKET_ACTIONS[:1], originals.bucket_arn, exchange.bucket_arn),
             # C-FIND and C-MOVE ask the index.
             allow(DATABASE_ACTIONS, self.data.database.cluster_arn),

@@ -16,6 +16,7 @@ from pynetdicom.transport import AddressInformation
 from gateway_scp import handlers, log, queries
 from gateway_scp.arrival import Spool
 from gateway_scp.conversation import Request
+from gateway_scp.echoing import Echoes
 from gateway_scp.health import Health
 from gateway_scp.index import Index
 from gateway_scp.peers import Peers
@@ -47,7 +48,9 @@ class Node:
         self._stores = stores
         self._spool = Spool(settings.spool)
         self._peers = Peers(stores.exchange)
-        self._desk = Desk(Index(settings), self._peers, stores.originals, settings.ae_title, peer_context(settings))
+        tls = peer_context(settings)
+        self._desk = Desk(Index(settings), self._peers, stores.originals, settings.ae_title, tls)
+        self._echoes = Echoes(stores.exchange, self._peers, settings.ae_title, tls)
         self.open: set[Acceptor] = set()
         self.changed = threading.Condition()
         self._leaving = threading.Event()
@@ -62,6 +65,7 @@ class Node:
     def run(self) -> None:
         """Serve until `leave`; returns when the last association has ended."""
         self._peers.start()
+        self._echoes.start()
         log.info(
             "listening",
             host=self._settings.bind,
@@ -72,6 +76,7 @@ class Node:
         )
         self._room.run()
         self._drain()
+        self._echoes.stop()
         self._peers.stop()
         self._desk.index.close()
         if self._health:

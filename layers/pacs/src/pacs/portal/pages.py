@@ -62,6 +62,7 @@ PLACES = (
     Place("/worklist", marked("Studies"), "studies.read"),
     Place("/admin/members", marked("Users"), "organization.manage"),
     Place("/admin/branches", marked("Branches"), "organization.manage"),
+    Place("/admin/modalities", marked("Modalities"), "organization.manage"),
     Place("/admin/gateway", marked("Gateway"), "organization.manage"),
     Place("/admin/audit", marked("Audit"), "audit.read"),
     Place("/keys", marked("API keys"), "api_keys.manage"),
