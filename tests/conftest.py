@@ -13,6 +13,7 @@ from xdist.scheduler import LoadScopeScheduling
 from infra.local.postgres import EmbeddedPostgres
 from pacs.database import migrate
 from pacs.database.psycopg_driver import PsycopgDatabase
+from pacs.people.accounts import FirstAdministrator, first_administrator
 
 TEMPLATE = "migrated"
 
@@ -84,6 +85,17 @@ def migrated(databases: Databases) -> str:
     return name
 
 
+@pytest.fixture(scope="session")
+def founded(databases: Databases, migrated: str) -> tuple[str, FirstAdministrator]:
+    """Name of a database with the first organization, from which others are copied; and what was made in it."""
+    name = databases.create(template=migrated, name="founded")
+    database = PsycopgDatabase(databases.postgres.dsn_of(name))
+    made = first_administrator(database, email="admin@localhost", organization_name="Merkez")
+    database.close()
+    assert made is not None
+    return name, made
+
+
 @pytest.fixture
 def empty_dsn(databases: Databases) -> Iterator[str]:
     """Where to connect to a database without tables that nobody else uses."""
@@ -96,6 +108,14 @@ def empty_dsn(databases: Databases) -> Iterator[str]:
 def fresh_dsn(databases: Databases, migrated: str) -> Iterator[str]:
     """Where to connect to a migrated database that nobody else uses."""
     name = databases.create(template=migrated)
+    yield databases.postgres.dsn_of(name)
+    databases.used.append(name)
+
+
+@pytest.fixture
+def founded_dsn(databases: Databases, founded: tuple[str, FirstAdministrator]) -> Iterator[str]:
+    """Where to connect to a database with the first organization that nobody else uses."""
+    name = databases.create(template=founded[0])
     yield databases.postgres.dsn_of(name)
     databases.used.append(name)
 

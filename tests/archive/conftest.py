@@ -14,11 +14,12 @@ from pydicom.data import get_testdata_file
 from pacs.archive.deriving import derive_instances, derive_series
 from pacs.archive.indexing import index_objects
 from pacs.archive.storing import StoredInstance, store_instance
+from pacs.database.psycopg_driver import PsycopgDatabase
 from pacs.errors import PacsError
 from pacs.local.clock import SystemClock
 from pacs.local.secrets import SecretsFile
 from pacs.local.store import DirectoryStore
-from pacs.people.accounts import first_administrator
+from pacs.people.accounts import FirstAdministrator
 from pacs.people.scope import Scope
 from pacs.ports import Database, DeadLetter, QueueDepth
 from pacs.settings import Settings
@@ -108,14 +109,14 @@ class Archive:
 
 
 @pytest.fixture
-def archive(tmp_path: Path, database: Database) -> Iterator[Archive]:
+def archive(tmp_path: Path, founded: tuple[str, FirstAdministrator], founded_dsn: str) -> Iterator[Archive]:
     def store(name: str) -> DirectoryStore:
         return DirectoryStore(
             tmp_path / name, name=name, journal=None, durable=False, url_base="http://localhost", url_key=b"k" * 32
         )
 
-    made = first_administrator(database, email="admin@localhost", organization_name="Merkez")
-    assert made is not None
+    _, made = founded
+    database = PsycopgDatabase(founded_dsn)
     yield Archive(
         Settings(home=tmp_path, public_url="https://pacs.example"),
         store("originals"),
@@ -125,6 +126,7 @@ def archive(tmp_path: Path, database: Database) -> Iterator[Archive]:
         made.organization_id,
         made.branch_id,
     )
+    database.close()
 
 
 @pytest.fixture
