@@ -15,6 +15,7 @@ from pacs.bootstrap import services
 from pacs.dicom.uids import is_uid
 from pacs.entry.answers import squeezed
 from pacs.entry.http import READ, CurrentScope
+from pacs.entry.noting import noted
 from pacs.entry.private import told_file_answer
 from pacs.entry.wado import instance_answer
 from pacs.errors import BadRequest, NotFound
@@ -51,15 +52,20 @@ async def retrieve_file(request: Request, scope: CurrentScope, instance: str) ->
         raise BadRequest("instance is not a UID", field="instance")
     level = level_of(scope, instance)
     if scope.privacy:
-        return told_file_answer(services(), scope, request, told_instances(services(), scope, level)[0])
-    found = find_instance(services().database, scope, level)
-    return instance_answer(services(), request, found, found.transfer_syntax_uid)
+        answer = told_file_answer(services(), scope, request, told_instances(services(), scope, level)[0])
+    else:
+        found = find_instance(services().database, scope, level)
+        answer = instance_answer(services(), request, found, found.transfer_syntax_uid)
+    return noted(request, scope, level.study, answer, "download")
 
 
 def manifest_answer(request: Request, scope: Scope, studies: Sequence[str]) -> Response:
     documents = [documents_of(scope, Level(each)) for each in studies]
     body = manifest(documents, f"{services().settings.origin}/viewer-data/instances/")
-    return squeezed(services(), request, orjson.dumps(body), "application/json")
+    answer = squeezed(services(), request, orjson.dumps(body), "application/json")
+    for each in studies:
+        noted(request, scope, each, answer)
+    return answer
 
 
 def documents_of(scope: Scope, level: Level) -> list[Json]:

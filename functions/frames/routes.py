@@ -6,6 +6,7 @@ from pacs.archive.privacy import unveiled
 from pacs.bootstrap import services
 from pacs.entry.http import READ, CurrentScope
 from pacs.entry.levels import INSTANCE, NamedInstance
+from pacs.entry.noting import noted
 from pacs.entry.private import told_frames_answer
 from pacs.entry.wado import frames_answer, rendered_answer, thumbnail_answer
 from pacs.errors import NotFound
@@ -24,7 +25,7 @@ async def retrieve_frames(request: Request, scope: CurrentScope, level: NamedIns
 async def retrieve_rendered(request: Request, scope: CurrentScope, level: NamedInstance, frames: str) -> Response:
     """A picture of one frame, or an animation of a list of them."""
     truth, meant = unveiled(services().database, scope, level)
-    return rendered_answer(services(), truth, request, meant, frames)
+    return noted(request, scope, level.study, rendered_answer(services(), truth, request, meant, frames))
 
 
 @router.api_route(INSTANCE + "/frames/{frames}/thumbnail", methods=[*READ])

@@ -10,7 +10,8 @@ from pacs.archive.failures import list_failures
 from pacs.archive.rebuilding import retry_failures
 from pacs.bootstrap import services
 from pacs.entry.browser import page_scope
-from pacs.people.audit import Action
+from pacs.entry.http import client_address
+from pacs.people.audit import Action, Deed, record, record_once
 from pacs.people.scope import Scope
 from pacs.portal import administration as views
 from pacs.portal.figures import count_failed, held, waiting
@@ -63,7 +64,8 @@ Looked = Annotated[views.AuditFilters, Depends(audit_filters)]
 
 @router.get("/audit")
 async def show_audit(request: Request, scope: Auditor, filters: Looked) -> Response:
-    """Who did what, when and from where."""
+    """Who did what, when and from where. That somebody reads it is part of it."""
+    record_once(services().database, scope, Deed("read-audit"), source_ip=client_address(request))
     rows = views.search_audit(services().database, scope, filters, zone(), limit=views.AUDIT_PAGE)
     return page(
         request,
@@ -77,9 +79,11 @@ async def show_audit(request: Request, scope: Auditor, filters: Looked) -> Respo
 
 
 @router.get("/audit.csv")
-async def export_audit(scope: Auditor, filters: Looked) -> Response:
+async def export_audit(request: Request, scope: Auditor, filters: Looked) -> Response:
     """The same as a file, at most ten thousand rows."""
     rows = views.search_audit(services().database, scope, filters, zone(), limit=views.AUDIT_EXPORT)
+    deed = Deed("read-audit", subject=f"{len(rows)} rows as CSV")
+    record(services().database, scope, deed, source_ip=client_address(request))
     headers = {"Content-Disposition": 'attachment; filename="audit.csv"', "Cache-Control": "no-store"}
     return Response(views.audit_csv(rows), headers=headers, media_type="text/csv")
 

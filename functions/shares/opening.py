@@ -12,7 +12,7 @@ from pacs.archive.shared import covered_studies
 from pacs.bootstrap import services
 from pacs.entry.http import client_address
 from pacs.errors import NotFound, TooManyRequests, Unauthenticated, UndecodablePixels
-from pacs.people.audit import REFUSED, Deed, record
+from pacs.people.audit import REFUSED, Deed, record, record_once
 from pacs.people.limits import address_subject, knock
 from pacs.people.scope import Scope
 from pacs.viewing.share_page import Notice, Shown, page_language, share_page
@@ -48,7 +48,10 @@ async def show(request: Request, s: str = "", lang: str = "") -> Response:
     state = state_of(share)
     if state != "open":
         return page(request, Shown(s, state), lang, 410)
-    return page(request, shown(share, s), lang, 200)
+    seen = shown(share, s)
+    if seen.previews:
+        note_previews(request, share)
+    return page(request, seen, lang, 200)
 
 
 @router.post("/share")
@@ -126,6 +129,13 @@ def previews(share: Share) -> tuple[str, ...]:
             continue
         found.append("data:image/jpeg;base64," + b64encode(picture).decode())
     return tuple(found)
+
+
+def note_previews(request: Request, share: Share) -> None:
+    visitor, address = Scope(share.organization_id, "share", session_id=share.id), client_address(request)
+    for study in share.studies:
+        deed = Deed("share-view", study, subject=f"{share.id}: preview")
+        record_once(services().database, visitor, deed, source_ip=address)
 
 
 def refused(request: Request, token: str, share: Share, lang: str, error: Exception) -> Response:

@@ -4,12 +4,13 @@ Used by the routers of functions/dicomweb and functions/frames.
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Request
 
 from pacs.archive.lookup import Level
 from pacs.entry.http import READ, CurrentScope
+from pacs.entry.noting import noted
 from pacs.people.scope import Scope
 
 # Source: PS3.18 Table 10.1-1
@@ -41,9 +42,17 @@ NamedInstance = Annotated[Level, Depends(of_instance)]
 
 
 def at_every_level(
-    router: APIRouter, kind: str = "", *, methods: tuple[str, ...] = READ, status_code: int = 200
+    router: APIRouter,
+    kind: str = "",
+    *,
+    methods: tuple[str, ...] = READ,
+    status_code: int = 200,
+    deed: Literal["view", "download", ""] = "",
 ) -> Callable[[Answer], Answer]:
-    """Let a function answer for studies, series and instances, at their paths followed by `kind`."""
+    """Let a function answer for studies, series and instances, at their paths followed by `kind`.
+
+    `deed` is what the audit calls it.
+    """
 
     def add(answer: Answer) -> Answer:
         for path, level_of in LEVELS:
@@ -51,7 +60,8 @@ def at_every_level(
             async def endpoint(
                 request: Request, scope: CurrentScope, level: Annotated[Level, Depends(level_of)]
             ) -> Any:
-                return answer(request, scope, level)
+                answered = answer(request, scope, level)
+                return noted(request, scope, level.study, answered, deed) if deed else answered
 
             endpoint.__doc__ = answer.__doc__
             router.add_api_route(path + kind, endpoint, methods=[*methods], status_code=status_code)

@@ -4,7 +4,8 @@ Each action is one of the events that DICOM knows, by the codes of DCM. Source: 
 """
 
 from dataclasses import asdict, dataclass
-from typing import Literal
+from datetime import timedelta
+from typing import Any, Literal
 
 from sqlalchemy import text
 
@@ -20,6 +21,8 @@ Action = Literal[
     "change-credits",
     "change-modalities",
     "launch",
+    "view",
+    "download",
     "share",
     "share-change",
     "share-view",
@@ -32,6 +35,7 @@ Action = Literal[
     "read-report",
     "send-report",
     "change-template",
+    "read-audit",
 ]
 # Event and type: User Authentication (Login, Logout); Security Alert (User Security Attributes, Security Roles, Object
 # Security Attributes Changed, Network Configuration); DICOM Study Deleted; Import; Procedure Record; DICOM Instances
@@ -45,6 +49,8 @@ EVENTS: dict[Action, tuple[str, str]] = {
     "change-credits": ("110113", "110135"),
     "change-modalities": ("110113", "110128"),
     "launch": ("110113", "110135"),
+    "view": ("110103", ""),
+    "download": ("110104", ""),
     "share": ("110113", "110135"),
     "share-change": ("110113", "110135"),
     "share-view": ("110103", ""),
@@ -57,15 +63,31 @@ EVENTS: dict[Action, tuple[str, str]] = {
     "read-report": ("110103", ""),
     "send-report": ("110106", ""),
     "change-template": ("110100", ""),
+    "read-audit": ("110101", ""),
 }
 # EventOutcomeIndicator of the same section.
 SUCCESS, REFUSED = 0, 4
 
-RECORD = text(
+# What is done many times in a row is written down once in so long.
+ONCE = timedelta(hours=1)
+
+INSERT = (
     "insert into audit (organization_id, member_id, role, source_ip, action, event_id, event_type, outcome, subject,"
     " study_instance_uid, series_instance_uid, sop_instance_uid, number_of_instances)"
-    " values (cast(:organization_id as uuid), :member_id, :role, :source_ip, :action, :event_id, :event_type, :outcome,"
-    " :subject, :study_instance_uid, :series_instance_uid, :sop_instance_uid, :number_of_instances)"
+)
+RECORD = text(
+    f"{INSERT} values (cast(:organization_id as uuid), :member_id, :role, :source_ip, :action, :event_id, :event_type,"
+    " :outcome, :subject, :study_instance_uid, :series_instance_uid, :sop_instance_uid, :number_of_instances)"
+)
+
+
+RECORD_ONCE = text(
+    f"{INSERT} select cast(:organization_id as uuid), :member_id, :role, :source_ip, :action, :event_id, :event_type,"  # noqa: S608
+    " cast(:outcome as integer), :subject, cast(:study_instance_uid as text), cast(:series_instance_uid as text),"
+    " cast(:sop_instance_uid as text), cast(:number_of_instances as integer) where not exists (select from audit"
+    f" where organization_id = cast(:organization_id as uuid) and at > now() - interval '{ONCE.seconds} seconds'"
+    " and member_id = :member_id and role = :role and source_ip = :source_ip and action = :action"
+    " and subject = :subject and study_instance_uid is not distinct from cast(:study_instance_uid as text))"
 )
 
 
@@ -87,7 +109,16 @@ class Deed:
 
 def record(statements: Statements, scope: Scope, deed: Deed, *, source_ip: str = "") -> None:
     """Write one row, in the transaction of the deed itself. A scope without an organization is a stranger's."""
+    statements.fetch(RECORD, row_of(scope, deed, source_ip))
+
+
+def record_once(statements: Statements, scope: Scope, deed: Deed, *, source_ip: str) -> None:
+    """Write one row, unless the same one of the same person at the same place was written within the last hour."""
+    statements.fetch(RECORD_ONCE, row_of(scope, deed, source_ip))
+
+
+def row_of(scope: Scope, deed: Deed, source_ip: str) -> dict[str, Any]:
     event_id, event_type = EVENTS[deed.action]
     who = {"organization_id": scope.organization_id or None, "member_id": scope.member_id, "role": scope.role}
     what = {"event_id": event_id, "event_type": event_type, "source_ip": source_ip}
-    statements.fetch(RECORD, {**who, **what, **asdict(deed)})
+    return {**who, **what, **asdict(deed)}
