@@ -16,6 +16,7 @@ from pacs.entry.body import body_pieces, spool_beside
 from pacs.errors import BadRequest, NotFound
 from pacs.local.presigning import Presigner
 from pacs.ports import ObjectInfo
+from pacs.viewing.headers import ANSWER_HEADERS
 
 OBJECTS = "/objects/"
 FILE_FIELD = re.compile(r';\s*name="?file"?\s*(;|$)', re.IGNORECASE)
@@ -48,7 +49,7 @@ def send_object(stores: Stores, request: Request) -> Answer:
         (b"accept-ranges", b"bytes"),
         (b"etag", f'"{info.etag}"'.encode()),
         (b"cache-control", b"private, no-store"),
-        (b"x-content-type-options", b"nosniff"),
+        *((name.lower().encode(), value.encode()) for name, value in ANSWER_HEADERS.items()),
     ]
     if info.content_encoding:
         headers.append((b"content-encoding", info.content_encoding.encode()))

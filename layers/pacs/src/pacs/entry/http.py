@@ -17,10 +17,12 @@ from pacs.bootstrap import services, settings
 from pacs.entry.observability import logger
 from pacs.errors import UNKNOWN, PacsError, TooManyRequests, Unauthenticated, answer_for
 from pacs.people.scope import SHARED, Scope
+from pacs.viewing.headers import ANSWER_HEADERS
 from pacs.viewing.origins import allowed_origins, shared_with
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 READ = ("GET", "HEAD")
+SAFE = [(name.lower().encode(), value.encode()) for name, value in ANSWER_HEADERS.items()]
 STATUS_CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "PAYLOAD_TOO_LARGE"}
 
 
@@ -45,6 +47,7 @@ def make_app(*routers: APIRouter, tell: "Tell | None" = None) -> FastAPI:
     app.add_exception_handler(RequestValidationError, tell)
     app.add_middleware(Unforeseen, tell=tell)
     app.add_middleware(Unslashed)
+    app.add_middleware(Harmless)
     app.add_middleware(Shared)
     return app
 
@@ -140,6 +143,22 @@ class Shared:
             if message["type"] == "http.response.start":
                 origins = allowed_origins(settings().cors_origins)
                 message = {**message, "headers": shared_with(origins, scope["headers"], message["headers"])}
+            await send(message)
+
+        await self.app(scope, receive, tell)
+
+
+class Harmless:
+    """Lets no browser run what an answer holds. Pages say themselves what they need."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        async def tell(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                said = {name.lower() for name, _ in message["headers"]}
+                message = {**message, "headers": [*message["headers"], *(each for each in SAFE if each[0] not in said)]}
             await send(message)
 
         await self.app(scope, receive, tell)

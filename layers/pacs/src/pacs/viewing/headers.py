@@ -1,4 +1,4 @@
-"""Which headers go with the viewer's files. Asked by the edge on one machine and by the edge stack; stdlib only."""
+"""Which headers go with the viewer's files, and with answers. Asked by entry and both edges; stdlib only."""
 
 POLICY = {
     "default-src": "'self'",
@@ -21,6 +21,12 @@ VIEWER_HEADERS: dict[str, str] = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+
+# With what is no page of ours: what was stored is anybody's, also a document that is HTML, and our origin has sessions.
+ANSWER_HEADERS: dict[str, str] = {
+    "Content-Security-Policy": "script-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'",
+    "X-Content-Type-Options": "nosniff",
 }
 
 ALWAYS_ASK = "no-cache"
