@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,14 @@ from pacs import bootstrap
 from pacs.archive.deriving import derive_instances
 from pacs.archive.indexing import index_objects
 from pacs.archive.storing import StoredInstance, store_instance
-from pacs.people.accounts import FirstAdministrator, first_administrator
+from pacs.database.psycopg_driver import PsycopgDatabase
+from pacs.people.accounts import FirstAdministrator
 from pacs.people.organizations import NewMember, add_member
 from pacs.people.scope import MEMBER_ROLES, Scope
+from tests.conftest import Databases
 from tests.functions.doors import PASSWORD, TurnedClock
+
+Founded = tuple[str, FirstAdministrator]
 
 SAMPLES = Path(pydicom.data.__file__).parent / "test_files"
 
@@ -58,16 +63,38 @@ class Clinic:
         return self.client.get("/dicomweb" + path, headers={**self.bearer(scope), **headers}, follow_redirects=False)
 
 
+@cache
+def staffed(databases: Databases, founded: Founded) -> str:
+    """Name of a database with a member of each role, named after it, from which others are copied."""
+    template, made = founded
+    name = databases.create(template=template, name="staffed")
+    database = PsycopgDatabase(databases.postgres.dsn_of(name))
+    with database.transaction() as statements:
+        for role in MEMBER_ROLES:
+            member = NewMember(f"{role}@example.org", PASSWORD, role)
+            add_member(statements, Scope(made.organization_id, "admin"), member)
+    database.close()
+    return name
+
+
 @pytest.fixture
-def clinic(tmp_path: Path, fresh_dsn: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clinic]:
-    for name, value in {
+def clinic(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    databases: Databases,
+    founded: Founded,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Clinic]:
+    template, made = founded
+    name = databases.create(template=staffed(databases, founded) if "doors" in request.fixturenames else template)
+    for variable, value in {
         "PACS_HOME": str(tmp_path),
-        "PACS_DATABASE_DSN": fresh_dsn,
+        "PACS_DATABASE_DSN": databases.postgres.dsn_of(name),
         "PACS_PUBLIC_URL": "http://testserver",
         "PACS_TOPICS": '{"instance-indexed": ["derive", "log"]}',
         "PACS_CORS_ORIGINS": "https://viewer.example",
     }.items():
-        monkeypatch.setenv(name, value)
+        monkeypatch.setenv(variable, value)
     bootstrap.settings.cache_clear()
     bootstrap.services.cache_clear()
     bootstrap.local_secrets(bootstrap.settings()).create()
@@ -75,13 +102,12 @@ def clinic(tmp_path: Path, fresh_dsn: str, monkeypatch: pytest.MonkeyPatch) -> I
     queue = bootstrap.local_queue(services.settings)
     queue.create_tables()
     services.queue = queue
-    made = first_administrator(services.database, email="admin@localhost", organization_name="Merkez")
-    assert made is not None
     gateway = Gateway(FUNCTIONS, load_all(), origins=frozenset(["https://viewer.example"]), edge=edge_of(services))
     yield Clinic(services, made, TestClient(gateway))
     gateway.close()
     queue.close()
     services.database.close()
+    databases.used.append(name)
     bootstrap.settings.cache_clear()
     bootstrap.services.cache_clear()
 
@@ -96,9 +122,6 @@ def clock(clinic: Clinic) -> TurnedClock:
 @pytest.fixture
 def doors(clinic: Clinic, clock: TurnedClock) -> Clinic:
     """A clinic with one member of each role, named after it."""
-    with clinic.services.database.transaction() as statements:
-        for role in MEMBER_ROLES:
-            add_member(statements, clinic.scope, NewMember(f"{role}@example.org", PASSWORD, role))
     return clinic
 
 
