@@ -126,11 +126,11 @@ def told(clinic: Any, headers: dict[str, str]) -> str:
     return str(found["0020000D"]["Value"][0])
 
 
-def test_no_role_of_the_database_changes_what_was_written(shelf: Any, fresh_dsn: str) -> None:
+def test_no_role_of_the_database_changes_what_was_written(shelf: Any) -> None:
     look(shelf, "{study}/metadata")
     before = noted(shelf)
     clerk = f"clerk_{uuid.uuid4().hex}"
-    with psycopg.connect(fresh_dsn, autocommit=True) as connection:
+    with psycopg.connect(shelf.services.settings.database_dsn, autocommit=True) as connection:
         for role in ("", clerk):
             if role:
                 connection.execute(f"create role {clerk}")
