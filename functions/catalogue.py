@@ -14,6 +14,7 @@ from functions.entries import (
     Schedule,
     Source,
     Topic,
+    asked,
     delete_routes,
     pages,
     read_routes,
@@ -32,6 +33,7 @@ SERIES = STUDY + "/series/{series}"
 INSTANCE = SERIES + "/instances/{instance}"
 NON_PATIENT = "/dicomweb/{category}"  # hanging-protocols, color-palettes, …
 WORKITEM = "/dicomweb/workitems/{workitem}"
+WORK = "/studies/{code}"
 REPORT = "/api/reports/{report}"
 PATIENT = "/api/studies/{code}/patient"
 
@@ -139,6 +141,35 @@ FUNCTIONS = described(
             *read_routes("/dicomweb/subscribers/{ae}/events", "worklist.read"),
         ),
         grants=(Grant("database", ("use",)),),
+    ),
+    Function(
+        "studies",
+        "Studies as work: lists of them, who reads which, and what people bring.",
+        routes=(
+            *asked("studies.read", "GET /studies", f"GET {WORK}", f"GET {WORK}/history", f"GET {WORK}/priors"),
+            *asked("studies.read", "GET /worklist/readers", "GET /worklist/pools", "GET /worklist/turnaround"),
+            *asked("studies.read", "GET /worklist/filters", "POST /worklist/filters"),
+            *asked("studies.read", "DELETE /worklist/filters/{filter}"),
+            *asked("studies.assign", "POST /studies/assign", f"POST {WORK}/assign", f"PUT {WORK}/urgent"),
+            *asked("studies.claim", "POST /studies/claim-next", f"POST {WORK}/claim", f"POST {WORK}/heartbeat"),
+            *asked("studies.release", f"POST {WORK}/release"),
+            *asked("studies.arrange", "POST /worklist/pools", "PUT /worklist/pools/{pool}"),
+            *asked("studies.arrange", "DELETE /worklist/pools/{pool}", "PUT /worklist/readers/{member}"),
+            *asked("studies.arrange", "PUT /worklist/turnaround"),
+            Route("POST", "/studies", "studies.upload", streamed=True),
+            *asked("studies.upload", "POST /uploads", "GET /uploads/{upload}", "PUT /uploads/{upload}/{part}"),
+            *asked("studies.upload", "POST /uploads/{upload}/finish"),
+        ),
+        # What is brought is indexed at once, as the indexer does it.
+        grants=(
+            *READ_ARCHIVE,
+            Grant("store:originals", ("write",)),
+            Grant("store:exchange", ("delete",)),
+            Grant("topic:instance-indexed", ("send",)),
+            Grant("queue:derive", ("send",)),
+        ),
+        layers=("pacs", "codecs"),
+        memory_mib=1769,
     ),
     Function(
         "launch",

@@ -33,6 +33,8 @@ PATH_PARAMETERS: Mapping[str, Json] = {
     "branch": {"type": "string", "pattern": "^[A-Z0-9]{1,8}$"},
     "frames": {"type": "string", "pattern": f"^{FRAME}(,{FRAME}){{0,15}}$"},
     "frame": {"type": "string", "pattern": f"^{FRAME}$"},
+    **{name: {"type": "string", "format": "uuid"} for name in ("filter", "member", "pool", "upload")},
+    "part": {"type": "integer", "minimum": 1},
     "path": {"type": "string", "pattern": "^[0-9A-F]{8}(/[0-9]{1,4}/[0-9A-F]{8}){0,3}$"},
     "ae": {"type": "string", "minLength": 1, "maxLength": 16, "pattern": r"^[!-\[\]-~]+$"},
 }
@@ -181,6 +183,17 @@ FOUND: Mapping[int, Mapping[str, Json]] = {200: {DICOM_JSON: DATASETS, MULTIPART
 STUDIES, SERIES = "/dicomweb/studies", "/dicomweb/studies/{study}/series"
 INSTANCES = SERIES + "/{series}/instances"
 FRAMES = INSTANCES + "/{instance}/frames/{frames}"
+FORM = "multipart/form-data"
+TYPED = ("patient_name", "modality", "patient_id", "patient_birth_date", "patient_sex", "patient_age")
+STUDY_TYPED = ("accession_number", "study_description", "study_date", "branch", "urgent")
+BROUGHT: Json = {
+    "type": "object",
+    "required": ["files"],
+    "properties": {
+        **dict.fromkeys((*TYPED, *STUDY_TYPED), TEXT),
+        "files": {"type": "array", "items": {"type": "string", "format": "binary"}},
+    },
+}
 NON_PATIENT = "/dicomweb/{category}"
 NON_PATIENT_KEYS: Json = {  # of the keys there are, those that the information models demand
     **{"SOPInstanceUID": VALUES["uid"], "SOPClassUID": VALUES["uid"], "NumberOfPriorsReferenced": WHOLE},
@@ -215,6 +228,8 @@ WORDS: Mapping[tuple[str, str], Words] = {
     ("POST", ONE_WORKITEM): Words({"transaction-uid": UID}, {200: {}}, WORKITEM),
     ("PUT", ONE_WORKITEM + "/state"): Words({}, {200: {}}, WORKITEM),
     ("POST", ONE_WORKITEM + "/cancelrequest"): Words({}, {202: {}}, WORKITEM),
+    ("POST", "/studies"): Words({}, {201: {JSON: OBJECT}}, {FORM: BROUGHT}),
+    ("PUT", "/uploads/{upload}/{part}"): Words({}, {204: {}}, {OCTETS: BYTES}),
     ("GET", "/ohif"): Words({}, {200: {HTML: BYTES}, 303: {}, 400: {HTML: BYTES}, 401: {HTML: BYTES}}),
 }
 ENDINGS: Mapping[str, Words] = {

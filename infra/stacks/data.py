@@ -21,7 +21,7 @@ DATABASE_PARAMETERS = {
     "log_statement": "none",
     "rds.force_ssl": "1",
 }
-SHORT_LIVED = ("audio/", "exports/", "reports/", "responses/", "associations/")
+SHORT_LIVED = ("audio/", "exports/", "reports/", "responses/", "associations/", "uploads/")
 READ = (s3.HttpMethods.GET, s3.HttpMethods.HEAD)
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from functions.catalogue import FUNCTIONS, function
 from functions.entries import Route
 from pacs.people.scope import Scope
+from pacs.reading.work import set_urgent
 from pacs.reporting.drafts import create_draft
 from pacs.reporting.templates import create_template
 from pacs.worklist.subscriptions import subscribe
@@ -24,6 +25,7 @@ OTHER = Scope("00000000-0000-4000-8000-000000000000", "admin")
 # Answers that concern the caller alone and nobody's data.
 OWN = "/auth/"
 STORES = (
+    "/studies",
     "/dicomweb/studies",
     "/dicomweb/studies/{study}",
     "/dicomweb/workitems",
@@ -40,6 +42,10 @@ LISTS = (
     "/api/report-templates",
 )
 SUBSCRIBER = "READER"
+# How the work of an organization is arranged, and one's own uploads: tests/reading asks who sees these.
+ARRANGED = ("/worklist/", "/uploads")
+# Answers with a list that is empty then.
+EMPTY = {"GET /studies": "studies", "POST /studies/assign": "assigned"}
 # What only readers do; templates are of a whole organization.
 OF_READERS = ("/api/reports/", "/api/studies/{code}/reports", "/api/report-templates")
 TEMPLATES = "/api/report-templates"
@@ -75,6 +81,8 @@ def address(route: Route, clinic: Any, stored: Any) -> str:
         "workitem": stored.sop_instance_uid,  # for want of a better one: it is scheduled under this UID
         "ae": SUBSCRIBER,
         "session": OTHER.organization_id,
+        **dict.fromkeys(("filter", "member", "pool", "upload"), OTHER.organization_id),
+        "part": "1",
         "share": OTHER.organization_id,
         "code": first(clinic, "studies", "code"),
         "report": first(clinic, "reports", "id"),
@@ -122,6 +130,8 @@ def ask(clinic: Any, route: Route, stored: Any, headers: dict[str, str]) -> Any:
         body = BODIES[name(route)]
     if "{workitem}" in route.path and route.method != "GET":
         body = state("IN PROGRESS") if route.path.endswith("/state") else {}
+    if route.path.startswith("/studies/") and route.method != "GET":
+        body = body_of_work(clinic, route, stored)
     return clinic.client.request(
         route.method, address(route, clinic, stored), headers=headers, json=body, follow_redirects=False
     )
@@ -135,6 +145,7 @@ def surround(clinic: Any, stored: Any) -> None:
     subscribe(clinic.services.database, clinic.scope, stored.sop_instance_uid, SUBSCRIBER, deletion_lock=False)
     create_draft(clinic.services, clinic.scope, first(clinic, "studies", "code"), machine="model")
     create_template(clinic.services.database, clinic.scope, "Toraks", {})
+    set_urgent(clinic.services, clinic.scope, [code_of(clinic, stored.study)], True)  # which its history tells
 
 
 def strangers(clinic: Any) -> list[Scope]:
@@ -154,6 +165,8 @@ def test_strangers_find_nothing(clinic: Any, sample: Callable[[str], bytes], rou
 
 
 def finds_nothing(clinic: Any, route: Route, stored: Any, stranger: Scope) -> None:
+    if route.action == "studies.claim":
+        stranger = replace(stranger, role="radiologist")  # nobody else claims anything
     answer = ask(clinic, route, stored, clinic.bearer(stranger))
     if route.method == "HEAD":
         told = ask(clinic, replace(route, method="GET"), stored, clinic.bearer(stranger))
@@ -165,8 +178,10 @@ def finds_nothing(clinic: Any, route: Route, stored: Any, stranger: Scope) -> No
         assert answer.status_code == 201  # one of their own
     elif route.path == "/auth/me":
         assert answer.json()["organization_id"] == stranger.organization_id
-    elif route.path.startswith(OWN):
-        assert answer.status_code in (400, 404)  # this token is no member's
+    elif route.path.startswith((OWN, *ARRANGED)):
+        assert answer.status_code in (200, 201, 204, 400, 404)  # this token is no member's
+    elif name(route) in EMPTY:
+        assert answer.json()[EMPTY[name(route)]] == []
     elif route.method == "POST" and route.path in STORES:
         assert answer.status_code == 415  # storing goes into one's own organization; this body is no DICOM
     elif route.path in LISTS or route.path.endswith(("/series", "/instances")):
@@ -179,7 +194,7 @@ def finds_nothing(clinic: Any, route: Route, stored: Any, stranger: Scope) -> No
     assert stored.sop_instance_uid.encode() not in answer.content
 
 
-FOUND = [each for each in GUARDED if each.method == "GET" and not each.path.startswith((OWN, "/api/shares"))]
+FOUND = [each for each in GUARDED if each.method == "GET" and not each.path.startswith((OWN, *ARRANGED, "/api/shares"))]
 
 
 @pytest.mark.parametrize("route", FOUND, ids=name)

@@ -95,7 +95,7 @@ def test_the_configuration_of_the_door_outlives_the_expiry_around_it(synthesized
         (exchange,) = [bucket for name, bucket in buckets.items() if name.startswith("Exchange")]
         rules = exchange["Properties"]["LifecycleConfiguration"]["Rules"]
         expiring = [rule.get("Prefix", "") for rule in rules if "ExpirationInDays" in rule]
-        assert sorted(expiring) == ["associations/", "audio/", "exports/", "reports/", "responses/"]
+        assert sorted(expiring) == ["associations/", "audio/", "exports/", "reports/", "responses/", "uploads/"]
 
 
 def test_only_cloudfront_reads_frames_and_nobody_is_anybody(synthesized: Any) -> None:

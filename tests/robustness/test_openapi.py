@@ -24,7 +24,7 @@ CT, CT_SERIES = "1.3.6.1.4.1.5962.1.2.1.20040119072730.12322", "1.3.6.1.4.1.5962
 CT_INSTANCE = "1.3.6.1.4.1.5962.1.1.1.1.1.20040119072730.12322"
 KNOWN = {"study": CT, "series": CT_SERIES, "instance": CT_INSTANCE, "frames": "1", "frame": "1", "path": "7FE00010"}
 WORKITEM = "1.2.826.0.1.3680043.8.498.1"
-FOR_PROGRAMS = ("/api", "/auth", "/dicomweb", "/frames", "/viewer-data", "/wado")
+FOR_PROGRAMS = ("/api", "/auth", "/dicomweb", "/frames", "/studies", "/uploads", "/viewer-data", "/wado")
 
 
 def binary(context: Any, value: Any) -> bytes:
