@@ -1,7 +1,7 @@
 """Starting and starting again: what is shown once, what is done once, and why a start is refused."""
 
 import json
-import time
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,17 +15,24 @@ from tests.journey.instances import Instance, instance_of, sample
 
 @pytest.fixture(scope="module")
 def starts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Archive, list[tuple[dict[str, Any], float]]]]:
-    """An archive with the sample, running for the second time; what each start said and the seconds it took."""
+    """An archive with the sample, running for the second time; what each start said, and the processor time it took
+    beside the imports."""
     archive = Archive(tmp_path_factory.mktemp("starts") / "home", SAMPLE="1")
     said = []
     for again in (True, False):
-        began = time.monotonic()
-        said.append((archive.start(), time.monotonic() - began))
+        document = archive.start()
+        said.append((document, spent_s(document["pid"])))
         if again:
             assert archive.stop() == 0
             assert archive.processes() == []
     yield archive, said
     archive.stop()
+
+
+def spent_s(pid: int) -> float:
+    """Processor time of a process' children that have ended: they made the database, and sent the sample."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
 
 
 Starts = tuple[Archive, list[tuple[dict[str, Any], float]]]
@@ -65,7 +72,7 @@ def test_the_sample_is_sent_once_and_outlives_a_restart(starts: Starts) -> None:
     assert senders.count("PACSSAMPLE") == 1
 
 
-def test_a_second_start_is_faster(starts: Starts) -> None:
+def test_a_second_start_has_less_to_do(starts: Starts) -> None:
     _archive, ((_, first_s), (_, second_s)) = starts
     assert second_s < first_s
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import urllib.error
@@ -49,17 +48,6 @@ class Archive:
                 self.said = json.loads(line)
                 return self.said
         raise AssertionError(f"pacs up ended ({self.process.wait()}): {self.process.stderr.read()}")
-
-    def refused(self) -> tuple[int, str]:
-        """Exit code and error of a start that is expected to fail."""
-        done = subprocess.run(
-            [PACS, "up"], env=self.environment, capture_output=True, text=True, timeout=START_TIMEOUT_S, check=False
-        )
-        return done.returncode, done.stderr
-
-    def signal(self, number: signal.Signals) -> None:
-        assert self.process
-        self.process.send_signal(number)
 
     def wait(self) -> int:
         """The exit code, once it has ended."""
