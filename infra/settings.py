@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+TLS_PORT = 2762  # PS3.15 §B.12: dicom-tls
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -14,6 +16,7 @@ class Stage:
     cors_origins: tuple[str, ...] = ()
     modality_networks: tuple[str, ...] = ()  # CIDR blocks that reach the DICOM node; empty: nobody does
     dicom_port: int = 4242
+    dicom_host: str = ""  # a name of the owner's for the DICOM node's balancer, told to developers
     dicom_tls_certificate_arn: str = ""  # ACM, same region; adds a TLS listener on 2762
     alarm_email: str = ""
     mail_sender: str = ""  # verified in SES; e-mails to members come from it, and without one there are none

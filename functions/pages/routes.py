@@ -1,4 +1,4 @@
-"""The pages for people: doors, one's own account, dashboards, studies, administration."""
+"""The pages for people: doors, one's own account, dashboards, studies, administration; and those for developers."""
 
 from fastapi import APIRouter
 
@@ -6,6 +6,7 @@ from functions.pages import (
     account,
     administration,
     dashboard,
+    developer,
     doors,
     keys,
     members,
@@ -16,5 +17,17 @@ from functions.pages import (
 )
 
 router = APIRouter()
-for part in (doors, passwords, account, dashboard, worklist, opening, members, modalities, administration, keys):
+for part in (
+    doors,
+    passwords,
+    account,
+    dashboard,
+    worklist,
+    opening,
+    members,
+    modalities,
+    administration,
+    keys,
+    developer,
+):
     router.routes += part.router.routes

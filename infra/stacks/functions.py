@@ -13,7 +13,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from functions.entries import Function, Layer, Schedule, Source
-from infra.settings import Stage
+from infra.settings import TLS_PORT, Stage
 from infra.stacks.data import Data
 from infra.stacks.grants import statements, use_key
 from infra.stacks.log_groups import retained_log_group
@@ -23,6 +23,11 @@ ROOT = Path(__file__).resolve().parents[2]
 RUNTIME = lambda_.Runtime.PYTHON_3_13
 ARCHITECTURE = lambda_.Architecture.ARM_64
 OF_ROUTES = ("catalogue", "entries", "resources", "routing")
+
+BESIDE = {
+    "authorizer": [f"!/functions/{each}.py" for each in OF_ROUTES],
+    "pages": ["!/docs", "/docs/*", "!/docs/*.md", "!/docs/openapi.json", "!/CHANGELOG.md"],
+}
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,12 @@ class Surroundings:
 
 def environment(stage: Stage, data: Data) -> dict[str, str]:
     """The PACS_* variables of every process in the cloud, the DICOM node included."""
+    told = {
+        "PACS_DICOM_HOST": stage.dicom_host,
+        "PACS_DICOM_TLS_PORT": str(TLS_PORT) if stage.dicom_tls_certificate_arn else "",
+    }
     return {
+        **{name: value for name, value in told.items() if value},
         "PACS_PLATFORM": "aws",
         "PACS_STAGE": stage.name,
         "PACS_DERIVED_DAYS": str(stage.derived_days),
@@ -96,10 +106,9 @@ def build_function(scope: Construct, function: Function, around: Surroundings) -
 
 
 def function_code(name: str) -> lambda_.Code:
-    """The folder of one function alone, under the import name that it has everywhere; the authorizer's with the
-    catalogue, which tells what each route asks of a token, and with what finds the route.
+    """The folder of one function alone, under the import name that it has everywhere, and what it reads besides: the
+    authorizer the catalogue, which tells what each route asks of a token, and what finds the route; pages the guides.
     """
-    catalogue = [f"!/functions/{each}.py" for each in OF_ROUTES] if name == "authorizer" else []
     return lambda_.Code.from_asset(
         str(ROOT),
         exclude=[
@@ -108,7 +117,7 @@ def function_code(name: str) -> lambda_.Code:
             "/functions/*",
             "!/functions/__init__.py",
             f"!/functions/{name}",
-            *catalogue,
+            *BESIDE.get(name, ()),
             "__pycache__",
         ],
         ignore_mode=IgnoreMode.GIT,

@@ -11,13 +11,12 @@ from aws_cdk import aws_elasticloadbalancingv2 as elb
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from infra.settings import Stage
+from infra.settings import TLS_PORT, Stage
 from infra.stacks.data import Data
 from infra.stacks.functions import environment
 from infra.stacks.grants import BUCKET_ACTIONS, DATABASE_ACTIONS, READ_SECRET, allow, use_key
 from infra.stacks.log_groups import retained_log_group
 
-TLS_PORT = 2762  # PS3.15 §B.12: dicom-tls
 HEALTH_PORT = 8080
 DRAIN = Duration.seconds(120)
 TEMPORARY = "/tmp"  # noqa: S108 - the one folder of the task that can be written to

@@ -25,7 +25,7 @@ IMPORT_MODULES = {
     "authorizer": 115,
     "crons": 410,
     "deriver": 740,
-    "dicomweb": 1000,
+    "dicomweb": 1030,
     "frames": 965,
     "indexer": 735,
     "launch": 720,

@@ -12,7 +12,6 @@ from pacs.settings import Settings, variable
 
 @dataclass(frozen=True)
 class GatewaySettings(Settings):
-    dicom_tls_certificate: str = variable("", "PEM file of the node's certificate chain; empty: no TLS.")
     dicom_tls_key: str = variable("", "PEM file of the certificate's private key.")
     dicom_tls_client_ca: str = variable("", "PEM file of the authorities whose clients may call; empty: any client.")
     dicom_tls_peer_ca: str = variable(

@@ -25,6 +25,11 @@ class Settings:
     sample: bool = variable(True, "One machine: load the sample studies on first start (`0` leaves them out).")
     public_url: str = variable("", "Origin under which browsers reach us; empty: made from bind and port.")
     cors_origins: str = variable("", "Further origins that browsers may call from, joined by commas.")
+    dicom_host: str = variable(
+        "", "Name under which modalities reach the DICOM node, told to developers; empty: that of the public address."
+    )
+    dicom_tls_port: int = variable(0, "Port of DICOM over TLS beside the plain one, told to developers; 0: none.")
+    dicom_tls_certificate: str = variable("", "PEM file of the DICOM node's certificate chain; empty: no TLS.")
     ae_title: str = variable("RAIPACS", "AE title of the DICOM node; `<title>_<branch code>` is accepted too.")
     default_organization: str = variable(
         "", "Organization (UUID) for unknown modalities in open mode; empty: the first."
