@@ -13,12 +13,14 @@ from pydicom.uid import UID
 from functions.catalogue import FUNCTIONS
 from gateway_scp.contexts import NEWER, SERVICES, TRANSFER_SYNTAXES, is_storage
 from infra.documents import table
+from pacs.dicom import mp4, wrapping
 from pacs.dicom.attributes import ATTRIBUTES, Attribute
 from pacs.dicom.non_patient import CATEGORIES
 from pacs.dicom.transcode import VIDEO_TYPES
 from pacs.entry.stow import STORED_TYPES
 from pacs.entry.wado import IMAGES, WRITTEN
 from pacs.errors import ANSWERS
+from pacs.reporting import structured
 
 MATCHING = {
     "uid": "single value, list of UIDs",
@@ -29,6 +31,18 @@ MATCHING = {
     "time": "single value, range",
     "integer": "single value",
 }
+
+PICTURE = (wrapping.JPEG_BASELINE, wrapping.EXPLICIT_LITTLE_ENDIAN)
+FILM = (mp4.H264_HIGH_41, mp4.H264_HIGH_42, mp4.HEVC_MAIN_51, mp4.HEVC_MAIN10_51)
+# What the archive writes itself: SOP class, of what, transfer syntaxes.
+MADE: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    (structured.REPORT, "signed reports and their addenda", (wrapping.EXPLICIT_LITTLE_ENDIAN,)),
+    (structured.REPORT_PDF, "the same on a letterhead", (wrapping.EXPLICIT_LITTLE_ENDIAN,)),
+    (wrapping.SECONDARY_CAPTURE, "JPEG and PNG that people bring", PICTURE),
+    (wrapping.VL_PHOTOGRAPHIC, f"JPEG and PNG of the modality {wrapping.PHOTOGRAPHY}", PICTURE),
+    (wrapping.VIDEO_PHOTOGRAPHIC, "MP4 that people bring", FILM),
+    (wrapping.ENCAPSULATED_PDF, "PDF that people bring", (wrapping.EXPLICIT_LITTLE_ENDIAN,)),
+)
 
 
 def name_of(uid: str) -> str:
@@ -56,6 +70,12 @@ def non_patient_table() -> str:
     """The names of the kinds of instances that belong to no patient, with their SOP classes."""
     rows = [[f"`{name}`", "<br>".join(map(name_of, sorted(uids)))] for name, uids in CATEGORIES.items()]
     return table(("Category", "SOP classes"), rows)
+
+
+def made_table() -> str:
+    """The SOP classes of the instances that the archive writes itself."""
+    rows = [[name_of(uid), f"`{uid}`", of, "<br>".join(map(name_of, syntaxes))] for uid, of, syntaxes in MADE]
+    return table(("SOP class", "UID", "Made of", "Transfer syntaxes"), rows)
 
 
 def transfer_syntaxes_table() -> str:

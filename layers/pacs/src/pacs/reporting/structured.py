@@ -44,6 +44,7 @@ OBSERVER_TYPE: Code = ("121005", "DCM", "Observer Type")
 PERSON: Code = ("121006", "DCM", "Person")
 OBSERVER_NAME: Code = ("121008", "DCM", "Person Observer Name")
 
+REPORT, REPORT_PDF = BasicTextSRStorage, EncapsulatedPDFStorage
 # Only with a value; all else of the study may stand empty.
 OPTIONAL = ("IssuerOfPatientID", "PatientAge", "StudyDescription", "InstitutionName", "TimezoneOffsetFromUTC")
 # Far behind the series of any modality, so that viewers show images first.
@@ -53,7 +54,7 @@ SERIES_NUMBERS = {"SR": 9001, "DOC": 9002}
 def structured_report(document: Document) -> bytes:
     """The report as a Basic Text SR, complete and verified: a container for each section, one for each addendum."""
     last = document.last
-    dataset = composite(document, "SR", BasicTextSRStorage, "Report")
+    dataset = composite(document, "SR", REPORT, "Report")
     dataset.CompletionFlag, dataset.VerificationFlag = "COMPLETE", "VERIFIED"
     dataset.VerifyingObserverSequence = Items(verifying(document, each) for each in reversed(document.parts))
     dataset.ReferencedPerformedProcedureStepSequence = Items()
@@ -71,7 +72,7 @@ def structured_report(document: Document) -> bytes:
 
 def encapsulated_pdf(document: Document, pdf: bytes) -> bytes:
     """The PDF of the report as an instance of the study."""
-    dataset = composite(document, "DOC", EncapsulatedPDFStorage, "Report (PDF)")
+    dataset = composite(document, "DOC", REPORT_PDF, "Report (PDF)")
     dataset.ConversionType = "WSD"
     dataset.BurnedInAnnotation = "YES"
     dataset.AcquisitionDateTime = ""
@@ -119,7 +120,7 @@ def verifying(document: Document, part: Version) -> Dataset:
 def predecessor(document: Document, part: Version) -> Dataset:
     """A reference to the document of an earlier version. Source: PS3.3 Table 10-4"""
     instance, series, study = Dataset(), Dataset(), Dataset()
-    instance.ReferencedSOPClassUID = BasicTextSRStorage
+    instance.ReferencedSOPClassUID = REPORT
     instance.ReferencedSOPInstanceUID = document.uid("SR", part.number)
     series.SeriesInstanceUID = document.uid("SR")
     series.ReferencedSOPSequence = Items([instance])
