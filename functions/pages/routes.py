@@ -1,4 +1,4 @@
-"""The pages for people: doors, one's own account, dashboards, studies, administration; and those for developers."""
+"""The pages for people: doors, one's own account, dashboards, studies, reports, administration; those for developers."""
 
 from fastapi import APIRouter
 
@@ -6,6 +6,7 @@ from functions.pages import (
     account,
     administration,
     dashboard,
+    desk,
     developer,
     doors,
     keys,
@@ -13,6 +14,8 @@ from functions.pages import (
     modalities,
     opening,
     passwords,
+    reports,
+    uploading,
     worklist,
 )
 
@@ -24,10 +27,13 @@ for part in (
     dashboard,
     worklist,
     opening,
+    desk,
+    reports,
+    uploading,
     members,
-    modalities,
     administration,
     keys,
     developer,
+    modalities,
 ):
     router.routes += part.router.routes

@@ -8,6 +8,90 @@
     event.detail.headers['X-CSRF-Token'] = cookie('pacs_csrf');
   });
 
+  // Calls of the archive's own API, in JSON; an error that it tells is thrown.
+  async function call(method, path, body) {
+    const headers = { 'X-CSRF-Token': cookie('pacs_csrf') };
+    if (body !== undefined && !(body instanceof Blob)) headers['Content-Type'] = 'application/json';
+    const sent = body === undefined || body instanceof Blob ? body : JSON.stringify(body);
+    const answer = await fetch(path, { method, headers, body: sent, cache: 'no-store' });
+    const told = answer.headers.get('Content-Type')?.startsWith('application/json') ? await answer.json() : {};
+    if (!answer.ok) throw Object.assign(new Error(told.message), { status: answer.status, told });
+    return told;
+  }
+
+  // What people are told of an error: in their language, with its reference to copy.
+  function tell(error, place = document.getElementById('problems'), words = '') {
+    const template = document.getElementById('problem').content;
+    const notice = template.querySelector('.notice').cloneNode(true);
+    const code = error.told ? error.told.code ?? '' : 'UNAVAILABLE';
+    const kind = code.endsWith('UNAVAILABLE') ? 'UNAVAILABLE' : code;
+    const said = template.querySelector(`[data-code="${CSS.escape(kind)}"]`) ?? template.querySelector('[data-code=""]');
+    notice.querySelector('.what').textContent = words || said.textContent;
+    const reference = error.told?.requestId;
+    if (reference) {
+      notice.querySelector('.reference').hidden = false;
+      notice.querySelector('code').textContent = reference;
+      notice.querySelector('button').dataset.copy = reference;
+    }
+    place.replaceChildren(notice);
+    if (!error.told) console.warn(error);
+  }
+
+  // Plain text as the paragraphs of a report.
+  function paragraphs(text) {
+    const escaped = document.createElement('p');
+    return text.split(/\n+/).filter(line => line.trim()).map(line => {
+      escaped.textContent = line.trim();
+      return escaped.outerHTML;
+    }).join('');
+  }
+
+  const TYPES = {
+    number: field => Number(field.value),
+    flag: field => field.checked,
+    list: field => [field.value],
+    html: field => paragraphs(field.value),
+    days: field => new Date(Date.now() + Number(field.value) * 86_400_000).toISOString(),
+  };
+
+  function bodyOf(form) {
+    const body = {};
+    for (const field of form.elements) {
+      if (!field.name) continue;
+      const [name, inner] = field.name.split('.');
+      const value = TYPES[field.dataset.type]?.(field) ?? field.value;
+      if (inner) body[name] = { ...body[name], [inner]: value };
+      else body[name] = value;
+    }
+    return body;
+  }
+
+  // Forms that call the API: data-call says what, data-then where to go, data-shows what of the answer is shown.
+  document.addEventListener('submit', async event => {
+    const form = event.target;
+    if (!form.dataset.call) return;
+    event.preventDefault();
+    const [method, path] = form.dataset.call.split(' ');
+    const buttons = [...form.querySelectorAll('button')];
+    buttons.forEach(each => { each.disabled = true; });
+    try {
+      const told = await call(method, path, form.elements.length > buttons.length ? bodyOf(form) : undefined);
+      if (form.dataset.then) window.location.assign(form.dataset.then);
+      const shown = form.querySelector('[data-shown]');
+      if (shown) {
+        shown.hidden = false;
+        shown.querySelector('code').textContent = told[form.dataset.shows];
+        shown.querySelector('button').dataset.copy = told[form.dataset.shows];
+      }
+    } catch (error) {
+      tell(error);
+    } finally {
+      buttons.forEach(each => { each.disabled = false; });
+    }
+  });
+
+  window.pacs = { call, tell };
+
   // Copying: every error's reference, and secrets that are shown once.
   document.addEventListener('click', async event => {
     const button = event.target.closest('[data-copy]');
@@ -26,6 +110,7 @@
   document.addEventListener('click', event => {
     const opener = event.target.closest('[data-dialog]');
     if (opener) document.getElementById(opener.dataset.dialog).showModal();
+    event.target.closest('[data-close]')?.closest('dialog').close();
   });
 
   // Keys: / searches, j and k or the arrows choose a row, Enter opens it, with Shift in a new tab. Every other key is
@@ -86,10 +171,10 @@
 
   // Charts, in the colours of the theme.
   function draw(figure) {
-    const { days, values } = JSON.parse(figure.dataset.chart);
+    const { days, values, unit } = JSON.parse(figure.dataset.chart);
     const style = getComputedStyle(figure);
     const [ink, line, grid] = ['--pico-color', '--pico-primary', '--pico-muted-border-color'].map(name => style.getPropertyValue(name));
-    const shown = new Intl.DateTimeFormat(figure.dataset.locale, { day: 'numeric', month: 'short', timeZone: 'UTC' });
+    const shown = new Intl.DateTimeFormat(figure.dataset.locale, { ...(unit === 'month' ? { year: '2-digit' } : { day: 'numeric' }), month: 'short', timeZone: 'UTC' });
     const axis = { stroke: ink, grid: { stroke: grid, width: 1 }, ticks: { show: false } };
     const plot = figure.querySelector('.plot');
     plot.replaceChildren();

@@ -15,20 +15,8 @@ from pacs.people.scope import Scope
 from pacs.viewing.launch import launch_url
 
 from .archive import SITE, STUDIES, Archive, serving
+from .chromium import CANVAS, DRAWN, PICTURE
 
-CANVAS = ".cornerstone-viewport-element canvas"
-# The picture as the canvas holds it: how many grey levels, and a sum that changes with it.
-PICTURE = """canvas => {
-  const copy = document.createElement('canvas');
-  [copy.width, copy.height] = [64, 64];
-  const pen = copy.getContext('2d');
-  pen.drawImage(canvas, 0, 0, 64, 64);
-  const pixels = pen.getImageData(0, 0, 64, 64).data;
-  let sum = 0;
-  pixels.forEach((value, at) => { sum = (sum * 31 + value + at) % 2147483647; });
-  return { levels: new Set(pixels).size, sum };
-}"""
-DRAWN = f"() => {{ const at = document.querySelector('{CANVAS}'); return at && ({PICTURE})(at).levels > 40; }}"
 CHANGED = f"before => ({PICTURE})(document.querySelector('{CANVAS}')).sum !== before"
 
 Link = Callable[..., str]

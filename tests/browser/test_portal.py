@@ -1,29 +1,20 @@
-"""The pages for people in a real browser: a day by keyboard, and axe's opinion of every page.
+"""The pages for people in a real browser: a day by keyboard, and axe's opinion of every page."""
 
-With PACS_SCREENSHOTS=1 the pictures of docs/screenshots are made anew.
-"""
-
-import os
-import socket
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, expect
 from sqlalchemy import text
 
+from tests.browser.visiting import complaints, enter, keep_picture, new_context, serious, serving
 from tests.functions.conftest import clinic, sample
 from tests.functions.doors import PASSWORD
 from tests.portal.people import members_of_each_role
 
 __all__ = ["clinic", "sample"]
 
-AXE = (Path(__file__).parent / "axe-4.14.1.min.js").read_text(encoding="utf-8")
-SCREENSHOTS = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
-PICTURE_MAX_BYTES = 150_000
 # Who looks at which pages.
 ROUNDS = {
     "admin": (
@@ -38,7 +29,6 @@ ROUNDS = {
     "accounting": ("dashboard", "account"),
     "technician": ("dashboard", "worklist"),
 }
-DOORS = {"admin": "/admin/login", "accounting": "/accounting/login", "technician": "/corporate/login"}
 ARRIVAL = text(
     "insert into arrivals (organization_id, sop_instance_uid, at, study_instance_uid, series_instance_uid,"
     " transfer_syntax_uid, size_bytes) select organization_id, sop_instance_uid || '.' || day,"
@@ -54,58 +44,8 @@ def origin(clinic: Any, sample: Callable[[str], bytes]) -> Iterator[str]:
     for name in ("CT_small.dcm", "MR_small.dcm", "JPEG2000.dcm"):
         clinic.add(sample(name))
     clinic.services.database.fetch(ARRIVAL)
-    listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(clinic.client.app, loop="asyncio", lifespan="off", log_config=None, access_log=False)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-    thread.start()
-    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
-    listening.close()
-
-
-def new_context(browser: Browser, **options: Any) -> BrowserContext:
-    context = browser.new_context(viewport={"width": 1120, "height": 680}, **({"locale": "en"} | options))
-    context.set_default_timeout(10_000)
-    return context
-
-
-def enter(page: Page, origin: str, role: str, door: str = "") -> None:
-    page.goto(origin + (door or DOORS[role]))
-    page.locator("[name=username]").fill(f"{role}@example.org")
-    page.locator("[name=password]").fill(PASSWORD)
-    page.locator("[name=password]").press("Enter")
-    page.wait_for_url("**/dashboard")
-
-
-def serious(page: Page) -> list[str]:
-    """What axe finds on a page that shuts somebody out."""
-    page.evaluate(AXE)
-    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
-    return [
-        f"{each['id']}: {node['html'][:120]}"
-        for each in found["violations"]
-        if each["impact"] in ("serious", "critical")
-        for node in each["nodes"]
-    ]
-
-
-def keep_picture(page: Page, name: str, folder: Path) -> None:
-    folder = SCREENSHOTS if os.environ.get("PACS_SCREENSHOTS") else folder
-    folder.mkdir(exist_ok=True)
-    path = folder / f"{name}.png"
-    page.screenshot(path=path)
-    assert path.stat().st_size <= PICTURE_MAX_BYTES
-
-
-def complaints(page: Page) -> list[str]:
-    """What the console says of the pages from now on, refusals by the content security policy among it."""
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: said.append(str(error)))
-    return said
+    with serving(clinic) as address:
+        yield address
 
 
 @pytest.mark.parametrize("role", ROUNDS)

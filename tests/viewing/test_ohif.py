@@ -60,7 +60,7 @@ def test_privacy_hides_the_patient(privacy: bool, shown: str) -> None:
 def test_no_script_may_stand_in_a_page_of_the_viewer() -> None:
     policy = dict(part.split(" ", 1) for part in VIEWER_HEADERS["Content-Security-Policy"].split("; "))
     assert policy["script-src"] == "'self' 'wasm-unsafe-eval'"
-    assert policy["frame-ancestors"] == "'none'"
+    assert policy["frame-ancestors"] == "'self'"
     assert policy["default-src"] == "'self'"
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_date, format_datetime, format_timedelta
+from babel.dates import format_date, format_datetime, format_skeleton, format_timedelta
 from babel.numbers import format_decimal
 
 LOCALES = Path(__file__).parent / "locales"
@@ -89,6 +89,9 @@ class Speech:
 
     def day(self, value: date) -> str:
         return format_date(value, "medium", locale=self.locale)
+
+    def month(self, value: date) -> str:
+        return format_skeleton("yMMM", value, locale=self.locale)
 
     def dicom_day(self, value: str) -> str:
         """A date of DICOM as people read it; what is none stays as it is. Source: PS3.5 §6.2"""

@@ -17,7 +17,7 @@ from pacs.portal.language import NAMES, Speech, marked
 ASSETS = "/assets"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
-    " base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    " frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 HEADERS = {
     "Content-Security-Policy": POLICY,
@@ -60,6 +60,8 @@ class Place:
 PLACES = (
     Place("/dashboard", marked("Dashboard"), "account.manage"),
     Place("/worklist", marked("Studies"), "studies.read"),
+    Place("/upload", marked("Upload"), "studies.upload"),
+    Place("/reports", marked("Reports"), "reports.read"),
     Place("/admin/members", marked("Users"), "organization.manage"),
     Place("/admin/branches", marked("Branches"), "organization.manage"),
     Place("/admin/modalities", marked("Modalities"), "organization.manage"),
@@ -88,6 +90,13 @@ STATE_NAMES = {
     "preliminary": marked("Preliminary"),
     "final": marked("Final"),
     "addendum": marked("Addendum"),
+}
+SECTION_NAMES = {
+    "clinical": marked("Clinical information"),
+    "technique": marked("Technique"),
+    "comparison": marked("Comparison"),
+    "findings": marked("Findings"),
+    "impression": marked("Impression"),
 }
 # What people are told of an error, by its public code; the message for programs is English.
 ERROR_TEXTS = {
@@ -156,6 +165,8 @@ def environment() -> Environment:
         "role_names": ROLE_NAMES,
         "state_names": STATE_NAMES,
         "clock_names": CLOCK_NAMES,
+        "section_names": SECTION_NAMES,
         "error_text": error_text,
+        "error_texts": {**ERROR_TEXTS, "": UNFORESEEN},
     }
     return made

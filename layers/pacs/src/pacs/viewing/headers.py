@@ -13,7 +13,8 @@ POLICY = {
     "object-src": "'self' blob:",
     "base-uri": "'self'",
     "form-action": "'self'",
-    "frame-ancestors": "'none'",
+    # The radiologist's desk has the viewer beside the report.
+    "frame-ancestors": "'self'",
 }
 
 VIEWER_HEADERS: dict[str, str] = {

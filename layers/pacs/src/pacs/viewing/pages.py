@@ -72,14 +72,17 @@ REFUSALS: dict[Reason, dict[Language, Words]] = {
 
 def launch_page(viewer_url: str, return_url: str) -> Page:
     """Keeps the token for this tab, asks for the cookies, and replaces itself with the viewer."""
-    return render("launch.html", viewer_url=viewer_url, return_url=return_url)
+    return render("launch.html", framed="'self'", viewer_url=viewer_url, return_url=return_url)
 
 
 def refusal_page(reason: Reason, *, accept_language: str, request_id: str) -> Page:
     words = REFUSALS[reason]
     languages = sorted(words, key=lambda each: each != preferred_language(accept_language))
     return render(
-        "refusal.html", sections=[(language, words[language]) for language in languages], request_id=request_id
+        "refusal.html",
+        framed="'self'",
+        sections=[(language, words[language]) for language in languages],
+        request_id=request_id,
     )
 
 
@@ -101,11 +104,13 @@ def preferred_language(accept_language: str) -> Language:
     return best[1]
 
 
-def render(template: str, *, forms: str = "'none'", images: str = "'self'", **values: object) -> Page:
+def render(
+    template: str, *, forms: str = "'none'", images: str = "'self'", framed: str = "'none'", **values: object
+) -> Page:
     nonce = secrets.token_urlsafe(16)
     policy = (
         f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self';"
-        f" img-src {images}; base-uri 'none'; form-action {forms}; frame-ancestors 'none'"
+        f" img-src {images}; base-uri 'none'; form-action {forms}; frame-ancestors {framed}"
     )
     return Page(
         environment().get_template(template).render(nonce=nonce, **values),

@@ -223,6 +223,8 @@ create table audit (
 );
 
 create index audit_newest on audit (organization_id, at desc);
+-- Which reports somebody has opened.
+create index audit_read on audit (organization_id, member_id, subject) where action = 'read-report';
 
 create function refuse_change() returns trigger language plpgsql as $$
 begin

@@ -1,0 +1,20 @@
+"""The page on which people bring studies; the files go to /uploads part by part."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Request, Response
+
+from functions.pages.answering import page
+from pacs.bootstrap import services
+from pacs.entry.browser import page_scope
+from pacs.people.scope import Scope
+from pacs.portal.worklist import seen_branches
+
+router = APIRouter()
+Bringer = Annotated[Scope, page_scope("studies.upload")]
+
+
+@router.get("/upload")
+async def show_upload(request: Request, scope: Bringer) -> Response:
+    """Files, folders and zips to choose or to drop, and what is typed in for what is no DICOM."""
+    return page(request, "upload.html", scope, branches=seen_branches(services().database, scope))
