@@ -227,9 +227,11 @@ FUNCTIONS = described(
             Route("GET", "/api/share/{token}", public=True),
             Route("GET", "/share", public=True),
             Route("POST", "/share", public=True),
+            Route("GET", "/share/report", public=True),
+            Route("GET", "/share/report.pdf", public=True),
         ),
         grants=(*READ_ARCHIVE, Grant("secret:signing", ("read",))),
-        layers=("pacs", "codecs"),
+        layers=("pacs", "codecs", "documents"),
         memory_mib=1024,
     ),
     Function(

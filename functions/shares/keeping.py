@@ -14,6 +14,8 @@ from pacs.entry.http import CurrentScope, client_address
 from pacs.errors import BadRequest
 from pacs.people.audit import Deed, record
 from pacs.people.scope import Scope
+from pacs.reading.naming import require_uuid
+from pacs.reporting.sharing import shareable
 from pacs.viewing.shares import (
     NewShare,
     Share,
@@ -56,17 +58,21 @@ def audit(request: Request, scope: Scope, deed: Deed) -> None:
 
 @router.post("/share", status_code=201)
 async def create(request: Request, scope: CurrentScope, asked: ShareRequest) -> dict[str, Any]:
-    """A link for studies that the caller may see. Its address is told this once."""
+    """A link for studies that the caller may see, or for one verified report. Its address is told this once."""
+    studies = asked.studies
     if asked.report:
-        raise BadRequest("a single report cannot be shared: share its study", field="report")
-    check_studies(asked.studies)
-    require_studies(services().database, scope, asked.studies)
+        if studies:
+            raise BadRequest("a link is for studies, or for one report", field="report")
+        studies = [shareable(services(), scope, require_uuid(asked.report, "report")).study_instance_uid]
+    check_studies(studies)
+    require_studies(services().database, scope, studies)
     now = services().clock.now()
-    new = NewShare(**asked.model_dump(exclude={"report"}))
+    new = NewShare(**{**asked.model_dump(), "studies": studies})
     with services().database.transaction() as statements:
         id, secret = create_share(statements, scope, new, now)
-        for study in dict.fromkeys(asked.studies):
-            record(statements, scope, Deed("share", study, subject=id), source_ip=client_address(request))
+        subject = f"{id}: report {asked.report}" if asked.report else id
+        for study in dict.fromkeys(studies):
+            record(statements, scope, Deed("share", study, subject=subject), source_ip=client_address(request))
     url = f"{services().settings.origin}/share?s={quote(secret)}"
     return {"id": id, "token": secret, "url": url, "qr": segno.make(url, error="m").svg_inline(scale=4, border=2)}
 
@@ -101,6 +107,7 @@ def described(share: Share, now: datetime) -> dict[str, Any]:
         "state": share.state(now),
         "member_id": share.member_id,
         "studies": share.studies,
+        "report": share.report_id or None,
         "note": share.note,
         "privacy": share.privacy,
         "may_download": share.may_download,

@@ -79,8 +79,11 @@ async def open_share(
     with services().database.transaction() as statements:
         for study in seen:
             record(statements, visitor, Deed("share-view", study, subject=share.id), source_ip=address)
-    told = told_studies(services().database, visitor, seen) if share.privacy else seen
+    private = share.privacy and not share.report_id
+    told = told_studies(services().database, visitor, seen) if private else seen
     url = share_launch(services().settings, services().tokens, share, told, now)
+    if share.report_id:
+        url += f"&lang={page_language(lang, request.headers.get('accept-language', ''))}"
     return Response(status_code=303, headers={"Location": url, "Cache-Control": "no-store"})
 
 
@@ -110,8 +113,9 @@ def shown(share: Share, token: str, notice: Notice | None = None) -> Shown:
         private=share.privacy,
         studies=len(share.studies),
         until=share.expires_at.isoformat(),
-        previews=() if needs_pin else previews(share),
+        previews=() if needs_pin or share.report_id else previews(share),
         viewer_origin=f"{parts.scheme}://{parts.netloc}" if public else "",
+        report=bool(share.report_id),
     )
 
 

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from functions.shares import keeping, opening
+from functions.shares import keeping, opening, reports
 
 router = APIRouter()
-for part in (keeping, opening):
+for part in (keeping, opening, reports):
     router.routes += part.router.routes

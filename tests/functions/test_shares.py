@@ -208,6 +208,7 @@ def test_a_link_has_no_more_rights_than_its_maker(shared: Any) -> None:
         ("studies", []),
         ("studies", ["x"]),
         ("report", "a report"),
+        ("report", "00000000-0000-4000-8000-000000000000"),
         ("pin", "12"),
         ("maximum_views", 0),
         ("expires_at", "2020-01-01T00:00:00Z"),

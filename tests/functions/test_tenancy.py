@@ -261,6 +261,8 @@ def test_what_is_public_is_listed_here() -> None:
         "GET /api/share/{token}",
         "GET /share",
         "POST /share",
+        "GET /share/report",
+        "GET /share/report.pdf",
         "POST /auth/token",
         "POST /auth/session",
         "POST /auth/session/refresh",

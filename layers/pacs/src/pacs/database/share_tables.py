@@ -29,6 +29,7 @@ external_study_shares = Table(
     identifier("member_id", ForeignKey("organization_members.id")),
     Column("token_hash", Text, nullable=False, unique=True),
     Column("studies", JSONB, nullable=False),
+    identifier("report_id"),
     Column("note", Text, nullable=False),
     Column("privacy", Boolean, nullable=False),
     Column("may_download", Boolean, nullable=False),

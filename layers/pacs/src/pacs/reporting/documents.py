@@ -102,6 +102,21 @@ def document_of(services: Services, scope: Scope, report_id: str) -> Document:
     )
 
 
+def facts(document: Document) -> list[tuple[str, str]]:
+    """What the head of a document tells of patient and study, with the words before it; nothing that is not known."""
+    study, terms = document.study, headings(document.language)
+    found = (
+        ("patient", person_name(study["PatientName"])),
+        ("patient_id", study["PatientID"]),
+        ("birth_date", date_text(study["PatientBirthDate"])),
+        ("study", study["StudyDescription"]),
+        ("study_date", date_text(study["StudyDate"])),
+        ("accession", study["AccessionNumber"]),
+        ("code", document.code),
+    )
+    return [(terms[name], value) for name, value in found if value]
+
+
 HEADINGS: dict[str, dict[str, str]] = {
     "tr": {
         "clinical": "Klinik bilgi",

@@ -10,7 +10,7 @@ from fpdf.enums import XPos, YPos
 
 from pacs.dicom.lettering import LATIN, arabic_font, latin_font
 from pacs.reporting.body import RIGHT_TO_LEFT, SECTIONS, lines_of, plain
-from pacs.reporting.documents import Document, date_text, headings, person_name
+from pacs.reporting.documents import Document, facts, headings
 from pacs.reporting.versions import Version
 
 FONT, FALLBACK = "Fira", "Plex"
@@ -82,20 +82,10 @@ class ReportPdf(FPDF):
         self.say(f"{code}{self.report.code}   {self.page_no()}", size=8, colour=GREY, align="C")
 
     def table_of_study(self) -> None:
-        study, terms = self.report.study, self.terms
-        self.say(terms["title"], size=15, style="B")
+        self.say(self.terms["title"], size=15, style="B")
         self.ln(1)
-        for name, value in (
-            ("patient", person_name(study["PatientName"])),
-            ("patient_id", study["PatientID"]),
-            ("birth_date", date_text(study["PatientBirthDate"])),
-            ("study", study["StudyDescription"]),
-            ("study_date", date_text(study["StudyDate"])),
-            ("accession", study["AccessionNumber"]),
-            ("code", self.report.code),
-        ):
-            if value:
-                self.say(f"{terms[name]}: {value}", size=10)
+        for name, value in facts(self.report):
+            self.say(f"{name}: {value}", size=10)
         self.rule()
 
     def part(self, part: Version) -> None:

@@ -3,6 +3,7 @@
 Called by functions/shares. Turkish, English, Persian (from right to left) and Russian.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -28,6 +29,10 @@ class Words:
     expires: str
     studies: str
     preview: str
+    report: str
+    report_intro: str
+    read: str
+    download: str
     notices: dict[Notice, str]
 
 
@@ -40,6 +45,10 @@ TURKISH = Words(
     "Geçerlilik sonu",
     "Tetkik sayısı",
     "Önizleme",
+    "Sizinle bir rapor paylaşıldı",
+    "Bu bağlantı onaylanmış bir raporu tarayıcınızda gösterir; bir şey kurmanız gerekmez.",
+    "Raporu oku",
+    "PDF olarak indir",
     {
         "early": "Bu bağlantı henüz açılmadı. Lütfen daha sonra yeniden deneyin.",
         "expired": "Bu bağlantının süresi doldu. Gönderenden yenisini isteyin.",
@@ -60,6 +69,10 @@ ENGLISH = Words(
     "Valid until",
     "Studies",
     "Preview",
+    "A report was shared with you",
+    "This link shows a verified report in your browser; nothing needs to be installed.",
+    "Read the report",
+    "Download as PDF",
     {
         "early": "This link is not open yet. Please try again later.",
         "expired": "This link has expired. Ask the sender for a new one.",
@@ -80,6 +93,10 @@ PERSIAN = Words(
     "معتبر تا",
     "تعداد مطالعات",
     "پیش‌نمایش",
+    "گزارشی با شما به اشتراک گذاشته شد",
+    "این پیوند یک گزارش تأییدشده را در مرورگر شما نشان می‌دهد؛ نصب چیزی لازم نیست.",
+    "خواندن گزارش",
+    "دریافت به صورت PDF",
     {
         "early": "این پیوند هنوز باز نشده است. لطفاً بعداً دوباره تلاش کنید.",
         "expired": "مهلت این پیوند به پایان رسیده است. از فرستنده پیوند تازه‌ای بخواهید.",
@@ -100,6 +117,10 @@ RUSSIAN = Words(
     "Действует до",
     "Исследований",
     "Предпросмотр",
+    "С вами поделились заключением",
+    "Эта ссылка показывает подписанное заключение в браузере; ничего устанавливать не нужно.",
+    "Прочитать заключение",
+    "Скачать в формате PDF",
     {
         "early": "Эта ссылка ещё не действует. Попробуйте позже.",
         "expired": "Срок действия ссылки истёк. Попросите у отправителя новую.",
@@ -126,6 +147,36 @@ class Shown:
     until: str = ""
     previews: tuple[str, ...] = ()
     viewer_origin: str = ""
+    report: bool = False
+
+
+@dataclass(frozen=True)
+class ReportPart:
+    """What was signed at once: sections with their headings (sanitised HTML), and by whom and when, as words."""
+
+    heading: str
+    sections: Sequence[tuple[str, str]]
+    signed: str
+
+
+@dataclass(frozen=True)
+class ShownReport:
+    """A report as its page shows it. `facts`: words and values of its head; `pdf`: the address of the PDF, if any."""
+
+    title: str
+    language: str
+    right_to_left: bool
+    centre: Sequence[str]
+    facts: Sequence[tuple[str, str]]
+    parts: Sequence[ReportPart]
+    private: bool
+    pdf: str
+
+
+def report_page(shown: ShownReport, language: Language) -> Page:
+    """The page of one report, around it the words of a language of the reader."""
+    direction = "rtl" if language == "fa" else "ltr"
+    return render("shared_report.html", words=WORDS[language], language=language, direction=direction, shown=shown)
 
 
 def share_page(shown: Shown, language: Language) -> Page:

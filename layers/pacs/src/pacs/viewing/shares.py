@@ -16,7 +16,7 @@ from typing import Any, Literal
 from sqlalchemy import text
 
 from pacs.dicom.uids import is_uid
-from pacs.errors import BadRequest, NotFound, TooManyRequests, Unauthenticated
+from pacs.errors import BadRequest, NotFound, TokenExpired, TooManyRequests, Unauthenticated
 from pacs.people.passwords import HASHER, matches
 from pacs.people.scope import Scope
 from pacs.people.tokens import Tokens
@@ -33,18 +33,21 @@ FREE_FAILURES, LOCKING_FAILURES = 2, 10
 
 COLUMNS = (
     "cast(s.id as text) as id, cast(s.organization_id as text) as organization_id,"
-    " coalesce(cast(s.member_id as text), '') as member_id, s.studies, s.note, s.privacy, s.may_download, s.not_before,"
+    " coalesce(cast(s.member_id as text), '') as member_id, s.studies,"
+    " coalesce(cast(s.report_id as text), '') as report_id, s.note, s.privacy, s.may_download, s.not_before,"
     " s.expires_at, s.maximum_views, s.views, s.pin_hash, s.pin_failures, s.created_at, s.revoked_at"
 )
 ADD = text(
-    "insert into external_study_shares (id, organization_id, member_id, token_hash, studies, note, privacy,"
+    "insert into external_study_shares (id, organization_id, member_id, token_hash, studies, report_id, note, privacy,"
     " may_download, not_before, expires_at, maximum_views, pin_hash, created_at) values (cast(:id as uuid),"
     " cast(:organization_id as uuid), cast(nullif(:member_id, '') as uuid), :token_hash, to_jsonb(cast(:studies as"
-    " text[])), :note, :privacy, :may_download, :not_before, :expires_at, :maximum_views, :pin_hash, :now)"
+    " text[])), cast(nullif(:report, '') as uuid), :note, :privacy, :may_download, :not_before, :expires_at,"
+    " :maximum_views, :pin_hash, :now)"
 )
 # Everybody's own; an administrator's and a program's are all of the organization.
 OWN = "s.organization_id = cast(:organization_id as uuid) and (:all or cast(s.member_id as text) = :member_id)"
 LIST = text(f"select {COLUMNS} from external_study_shares s where {OWN} order by s.created_at desc, s.id limit 500")  # noqa: S608
+BY_ID = text(f"select {COLUMNS} from external_study_shares s where s.id = cast(:id as uuid)")  # noqa: S608
 BY_TOKEN = text(f"select {COLUMNS} from external_study_shares s where s.token_hash = :token_hash")  # noqa: S608
 ALIVE = text(
     "select s.id from external_study_shares s where s.id = cast(:id as uuid) and s.revoked_at is null"
@@ -77,7 +80,7 @@ COUNT_VIEW = text(
 
 @dataclass(frozen=True)
 class NewShare:
-    """What is asked of a link. A moment of None: now, and a week later."""
+    """What is asked of a link. A moment of None: now, and a week later. With a `report` it shows that alone."""
 
     studies: Sequence[str]
     expires_at: datetime | None = None
@@ -87,6 +90,7 @@ class NewShare:
     may_download: bool = False
     privacy: bool = True
     note: str = ""
+    report: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,7 @@ class Share:
     organization_id: str
     member_id: str
     studies: tuple[str, ...]
+    report_id: str
     note: str
     privacy: bool
     may_download: bool
@@ -142,6 +147,7 @@ def create_share(statements: Statements, scope: Scope, new: NewShare, now: datet
         "member_id": scope.member_id,
         "token_hash": token_hash(secret),
         "studies": list(dict.fromkeys(new.studies)),
+        "report": new.report,
         "note": new.note,
         "privacy": new.privacy or scope.privacy,
         "may_download": new.may_download,
@@ -185,6 +191,13 @@ def find_share(statements: Statements, secret: str) -> Share:
     return share_of(rows[0])
 
 
+def opened_share(statements: Statements, id: str, now: datetime) -> Share:
+    """The link by which somebody was let in, as long as it goes on. Raises TokenExpired."""
+    if not is_alive(statements, id, now):
+        raise TokenExpired("this share is over")
+    return share_of(statements.fetch(BY_ID, {"id": id})[0])
+
+
 def enter_share(database: Database, share: Share, pin: str, now: datetime) -> None:
     """Count a view of a link by somebody who knows its PIN.
 
@@ -204,7 +217,9 @@ def enter_share(database: Database, share: Share, pin: str, now: datetime) -> No
 
 
 def share_launch(settings: Settings, tokens: Tokens, share: Share, studies: Sequence[str], now: datetime) -> str:
-    """Where the viewer opens for somebody who was let in; `studies`: as the link calls them."""
+    """Where the viewer opens for somebody who was let in; `studies`: as the link calls them. That of a report is a page
+    of ours, whose token opens nothing else.
+    """
     ttl_s = min(settings.launch_ttl_s, ceil((share.expires_at - now).total_seconds()))
     bearer = Scope(
         share.organization_id,
@@ -213,6 +228,8 @@ def share_launch(settings: Settings, tokens: Tokens, share: Share, studies: Sequ
         privacy=share.privacy,
         session_id=share.id,
     )
+    if share.report_id:
+        return f"{settings.origin}/share/report?token={tokens.sign(bearer, 'share', ttl_s=ttl_s)}"
     return f"{settings.origin}/ohif?token={tokens.sign(bearer, 'launch', ttl_s=ttl_s)}"
 
 

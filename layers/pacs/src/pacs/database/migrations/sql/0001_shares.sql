@@ -12,13 +12,15 @@ create table private_studies (
   primary key (organization_id, private_uid)
 );
 
--- Links for people from outside. `token_hash` is the SHA-256 of what the link says.
+-- Links for people from outside. `token_hash` is the SHA-256 of what the link says. One with a `report_id` shows that
+-- report and no image; `studies` is the report's then.
 create table external_study_shares (
   id uuid primary key,
   organization_id uuid not null references organizations (id),
   member_id uuid references organization_members (id),
   token_hash text not null unique,
   studies jsonb not null,
+  report_id uuid,
   note text not null,
   privacy boolean not null,
   may_download boolean not null,
