@@ -39,6 +39,14 @@ def test_catalogues_are_compiled_and_know_no_text_that_nobody_shows(language: st
     assert {text: catalogue(language).gettext(text) for text in texts} == texts
 
 
+@pytest.mark.parametrize("language", [each for each in NAMES if each != "en"])
+def test_no_text_is_unsure_or_empty_or_has_lost_its_places(language: str) -> None:
+    with (LOCALES / language / "LC_MESSAGES" / "portal.po").open("rb") as file:
+        for each in (one for one in read_po(file, locale=language) if one.id):
+            assert each.string and not each.fuzzy, each.id
+            assert sorted(PLACES.findall(str(each.id))) == sorted(PLACES.findall(str(each.string))), each.id
+
+
 def test_layers_carry_the_locales_of_all_languages() -> None:
     assert {*NAMES, "root"} <= KEPT_LOCALES
 
