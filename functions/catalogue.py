@@ -285,6 +285,8 @@ FUNCTIONS = described(
             *pages("GET", "organization.manage", "/admin/settings"),
             *pages("POST", "organization.manage", "/admin/members", "/admin/members/branches"),
             *pages("POST", "organization.manage", "/admin/members/disable", "/admin/branches", "/admin/gateway/retry"),
+            *pages("GET", "organization.manage", "/admin/gateway/storage"),
+            *pages("POST", "organization.manage", "/admin/gateway/redrive"),
             *pages("POST", "organization.manage", "/admin/members/enable", "/admin/members/role"),
             *pages("POST", "organization.manage", "/admin/members/importer"),
             *pages("GET", "organization.manage", "/admin/modalities"),
@@ -299,7 +301,7 @@ FUNCTIONS = described(
             Grant("secret:signing", ("read",)),
             Grant("database", ("use",)),
             Grant("mail", ("send",)),
-            *(Grant(f"queue:{name}", ("watch",)) for name in ("index", "derive", "log")),
+            *(Grant(f"queue:{name}", ("watch", "redrive")) for name in ("index", "derive", "log")),
             Grant("queue:index", ("send",)),
             Grant("store:originals", ("read",)),
             # The table of modalities; what the DICOM door says of peers and of itself.

@@ -5,7 +5,8 @@ from typing import Literal
 
 Layer = Literal["pacs", "codecs", "documents"]
 # On originals, `delete` keeps the older versions; `purge` removes those.
-Access = Literal["read", "write", "delete", "purge", "send", "watch", "use"]
+# Of a queue, `watch` counts what waits; `redrive` lists what was given up and puts it back to work.
+Access = Literal["read", "write", "delete", "purge", "send", "watch", "redrive", "use"]
 
 
 @dataclass(frozen=True)

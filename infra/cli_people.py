@@ -13,7 +13,7 @@ from pacs.people.scope import MEMBER_ROLES, MemberRole, Scope
 
 if TYPE_CHECKING:
     from infra.local.running import Home
-    from pacs.people.organizations import Branch, NewMember
+    from pacs.people.organizations import NewMember
 
 # How options are called on the command line whose fault a room has found.
 OPTIONS = {name: f"--{name}" for name in ("organization", "code", "role", "branch", "importer", "password")} | {
@@ -85,19 +85,6 @@ def add_branch_to(
     else:
         sends = f"modalities call {title}" if title else "another organization's modalities call its code already"
         out.print(f"{made.code} {made.name}: {made.id}; {sends}", markup=False)
-
-
-def open_door(home: "Home", made: "Branch") -> str | None:
-    """Let modalities name a branch by its code; the AE title that they call, or None when it is another branch's."""
-    from pacs.dicom import modalities
-
-    exchange = home.services.exchange
-    place = modalities.Place(made.organization_id, made.id)
-    document = modalities.with_branch(exchange.get(modalities.KEY)[1], made.code, place)
-    if document is None:
-        return None
-    exchange.put(modalities.KEY, document, content_type="application/json")
-    return f"{home.services.settings.ae_title}_{made.code}"
 
 
 RoleName = Annotated[str, typer.Option("--role", metavar="ROLE", help=f"One of {', '.join(MEMBER_ROLES)}.")]

@@ -3,6 +3,7 @@
 from typing import Any
 
 from pacs.archive.arrivals import prune_arrivals
+from pacs.archive.connections import prune_connections
 from pacs.archive.expiring import expire_objects
 from pacs.archive.reconciling import reconcile
 from pacs.archive.trash import purge_deleted
@@ -15,7 +16,8 @@ from pacs.worklist.subscriptions import prune_events
 
 
 def prune(services: Services) -> dict[str, int]:
-    return prune_arrivals(services) | prune_events(services) | prune_sign_ins(services) | prune_uploads(services)
+    forgotten = prune_arrivals(services) | prune_connections(services)
+    return forgotten | prune_events(services) | prune_sign_ins(services) | prune_uploads(services)
 
 
 TASKS = {"reconcile": reconcile, "purge": purge_deleted, "expire": expire_objects, "prune": prune}

@@ -1,51 +1,22 @@
-"""For administrators: the gateway, the audit, the settings. All of it inside one organization."""
+"""For administrators: the audit, the settings. All of it inside one organization."""
 
 from typing import Annotated, get_args
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from functions.pages.answering import lead, page
-from pacs.archive.failures import list_failures
-from pacs.archive.rebuilding import retry_failures
+from functions.pages.answering import page
 from pacs.bootstrap import services
 from pacs.entry.browser import page_scope
 from pacs.entry.http import client_address
 from pacs.people.audit import Action, Deed, record, record_once
 from pacs.people.scope import Scope
 from pacs.portal import administration as views
-from pacs.portal.figures import count_failed, held, waiting
 
 router = APIRouter(prefix="/admin")
 Word = Annotated[str, Query(max_length=200)]
 Owner = Annotated[Scope, page_scope("organization.manage")]
 Auditor = Annotated[Scope, page_scope("audit.read")]
-FAILURES_SHOWN = 100
-
-
-@router.get("/gateway")
-async def show_gateway(request: Request, scope: Owner) -> Response:
-    """How the archive is reached by modalities, what it holds, what waits and what failed."""
-    database = services().database
-    return page(
-        request,
-        "gateway.html",
-        scope,
-        settings=services().settings,
-        last=views.last_received(database, scope),
-        held=held(database, scope),
-        database_bytes=views.database_bytes(database),
-        queues=waiting(services()),
-        failed=count_failed(database, scope),
-        failures=list_failures(database, scope, limit=FAILURES_SHOWN),
-    )
-
-
-@router.post("/gateway/retry")
-async def retry(request: Request, scope: Owner) -> Response:
-    """Index again what failed in this organization."""
-    retry_failures(services(), list_failures(services().database, scope), [])
-    return lead(request, "/admin/gateway")
 
 
 def audit_filters(

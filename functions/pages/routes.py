@@ -9,6 +9,7 @@ from functions.pages import (
     desk,
     developer,
     doors,
+    gateway,
     keys,
     members,
     modalities,
@@ -34,6 +35,7 @@ for part in (
     administration,
     keys,
     developer,
+    gateway,
     modalities,
 ):
     router.routes += part.router.routes

@@ -27,6 +27,7 @@ DATABASE_ACTIONS = (
     "rds-data:ExecuteStatement",
     "rds-data:RollbackTransaction",
 )
+REDRIVE_ACTIONS = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility")
 READ_SECRET = ("secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret")
 
 
@@ -51,11 +52,14 @@ def statements(grant: Grant, data: Data, messaging: Messaging) -> list[iam.Polic
             allow(DATABASE_ACTIONS, data.database.cluster_arn),
             allow(READ_SECRET, data.database_secret_arn),
         ]
-    if kind == "queue" and grant.access == ("watch",):
+    if kind == "queue" and "watch" in grant.access:
         queue = messaging.queues[name]
         dead = queue.dead_letter_queue
-        arns = [queue.queue_arn, *([dead.queue.queue_arn] if dead else [])]
-        return [allow(("sqs:GetQueueAttributes",), *arns)]
+        given_up = [dead.queue.queue_arn] if dead else []
+        counted = allow(("sqs:GetQueueAttributes",), queue.queue_arn, *given_up)
+        if "redrive" not in grant.access:
+            return [counted]
+        return [counted, allow(REDRIVE_ACTIONS, *given_up), allow(("sqs:SendMessage",), queue.queue_arn)]
     if kind == "queue":
         return [allow(("sqs:SendMessage", "sqs:GetQueueAttributes"), messaging.queues[name].queue_arn)]
     if kind == "topic":

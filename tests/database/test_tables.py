@@ -6,6 +6,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Integer, Text
 
 from pacs.database import (
+    connection_tables,
     correction_tables,
     credit_tables,
     key_tables,
@@ -20,6 +21,7 @@ from pacs.dicom.attributes import ATTRIBUTES, Attribute
 
 ROOMS = (
     tables,
+    connection_tables,
     correction_tables,
     credit_tables,
     key_tables,

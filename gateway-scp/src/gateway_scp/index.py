@@ -42,6 +42,16 @@ class Index:
     def __init__(self, settings: Settings) -> None:
         self._services = Services(settings)
 
+    @property
+    def has_database(self) -> bool:
+        return bool(self._services.settings.database_dsn or self._services.settings.database_arn)
+
+    def record(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Write associations that have ended down. Raises DatabaseUnavailable."""
+        from pacs.archive.connections import record_connections
+
+        record_connections(self._services.database, rows)
+
     def close(self) -> None:
         """Leave the database, if anybody has asked."""
         database = vars(self._services).get("database")

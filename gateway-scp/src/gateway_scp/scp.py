@@ -19,7 +19,9 @@ from gateway_scp.conversation import Request
 from gateway_scp.echoing import Echoes
 from gateway_scp.health import Health
 from gateway_scp.index import Index
+from gateway_scp.logbook import Logbook
 from gateway_scp.peers import Peers
+from gateway_scp.presence import Presence
 from gateway_scp.queries import Desk
 from gateway_scp.records import Visit, finish
 from gateway_scp.settings import GatewaySettings
@@ -49,7 +51,9 @@ class Node:
         self._spool = Spool(settings.spool)
         self._peers = Peers(stores.exchange)
         tls = peer_context(settings)
-        self._desk = Desk(Index(settings), self._peers, stores.originals, settings.ae_title, tls)
+        index = Index(settings)
+        self._logbook = Logbook(index.record) if index.has_database else None
+        self._desk = Desk(index, self._peers, stores.originals, settings.ae_title, tls)
         self._echoes = Echoes(stores.exchange, self._peers, settings.ae_title, tls)
         self.open: set[Acceptor] = set()
         self.changed = threading.Condition()
@@ -61,11 +65,16 @@ class Node:
         self.port: int = listening.getsockname()[1]
         self._room = WaitingRoom(listening, self._receive)
         self._health = self._start_health()
+        about = {"ae_title": settings.ae_title, "port": self.port, "tls": self.tls is not None}
+        self._presence = Presence(stores.exchange, about, self.ill, lambda: [each.visit for each in self.open.copy()])
 
     def run(self) -> None:
         """Serve until `leave`; returns when the last association has ended."""
         self._peers.start()
         self._echoes.start()
+        self._presence.start()
+        if self._logbook:
+            self._logbook.start()
         log.info(
             "listening",
             host=self._settings.bind,
@@ -77,6 +86,9 @@ class Node:
         self._room.run()
         self._drain()
         self._echoes.stop()
+        self._presence.stop()
+        if self._logbook:
+            self._logbook.stop()
         self._peers.stop()
         self._desk.index.close()
         if self._health:
@@ -118,6 +130,8 @@ class Node:
         try:
             if association.visit.requested:
                 finish(association.visit, self._stores.exchange)
+                if self._logbook:
+                    self._logbook.note(association.visit)
         finally:
             with self.changed:
                 self.open.discard(association)

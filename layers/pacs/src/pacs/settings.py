@@ -71,6 +71,9 @@ class Settings:
         30, "What was deleted can be brought back for so long; then its originals are removed for good.", unit="days"
     )
     arrivals_days: int = variable(400, "What was received, and when, is remembered for so long.", unit="days")
+    connections_days: int = variable(
+        90, "Who was connected to the DICOM node, and with what success, is shown for so long.", unit="days"
+    )
     public_ohif_url: str = variable("", "A public OHIF to launch instead of our own; empty (the default): our own.")
 
     @property

@@ -1,4 +1,4 @@
-"""What an administrator sees: the audit, the settings, and how much the archive holds. Called by functions/pages."""
+"""What an administrator sees: the audit and the settings. Called by functions/pages."""
 
 import csv
 import io
@@ -120,19 +120,3 @@ def shown_settings(settings: Settings) -> list[dict[str, str]]:
         for each in fields(settings)
         for value in (str(getattr(settings, each.name)),)
     ]
-
-
-def database_bytes(database: Database) -> int:
-    """How much the whole database takes."""
-    rows = database.fetch(text("select pg_database_size(current_database()) as size_bytes"))
-    return int(rows[0]["size_bytes"])
-
-
-def last_received(database: Database, scope: Scope) -> datetime | None:
-    """When the organization's last instance arrived, of those that are remembered."""
-    rows = database.fetch(
-        text("select max(at) as at from arrivals where organization_id = cast(:organization_id as uuid)"),
-        {"organization_id": scope.organization_id},
-    )
-    found: datetime | None = rows[0]["at"]
-    return found

@@ -11,7 +11,18 @@ down_revision = None
 def upgrade() -> None:
     op.execute("create extension if not exists pg_trgm")
     for name in (
-        *("people", "tables", "api_keys", "credits", "reading", "reporting", "shares", "worklist", "corrections"),
+        *(
+            "people",
+            "tables",
+            "api_keys",
+            "connections",
+            "credits",
+            "reading",
+            "reporting",
+            "shares",
+            "worklist",
+            "corrections",
+        ),
         *("index_instances", "non_patient"),
     ):
         for statement in statements(f"0001_{name}"):
