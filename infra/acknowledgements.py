@@ -66,6 +66,9 @@ ACKNOWLEDGED: tuple[tuple[str, str, str], ...] = (
     ("ingest/Task", "AwsSolutions-IAM5[Resource::*]", "ecr:GetAuthorizationToken knows no resource."),
     ("ingest/Task", f"AwsSolutions-IAM5[Resource::{ORIGINALS}/*]", "It stores the instances of all organizations."),
     ("ingest/Task", f"AwsSolutions-IAM5[Resource::{EXCHANGE}/associations/*]", "One object an association."),
+    ("ingest/Task", f"AwsSolutions-IAM5[Resource::{EXCHANGE}/config/*]", "Who may send, and whom to try."),
+    ("ingest/Task", f"AwsSolutions-IAM5[Resource::{EXCHANGE}/responses/echoes/*]", "One object a peer that was tried."),
+    ("ingest/Task", f"AwsSolutions-IAM5[Resource::{EXCHANGE}/responses/nodes/*]", "One object a running node."),
     # Edge
     ("edge/Distribution", "AwsSolutions-CFR1", "A referring doctor may be anywhere; tokens say who sees."),
     ("edge/Distribution", "AwsSolutions-CFR2", "The web ACL stands before the API: infra/stacks/firewall.py."),

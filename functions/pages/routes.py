@@ -1,4 +1,4 @@
-"""The pages for people: doors, one's own account, dashboards, studies, reports, administration; those for developers."""
+"""The pages for people: doors, one's own account, dashboards, studies, reports, administration; for developers too."""
 
 from fastapi import APIRouter
 
