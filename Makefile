@@ -21,8 +21,8 @@ help: ## Print these commands
 up: site ## Run everything on this machine: viewer and API on port 8042, DICOM on 4242
 	@exec $(BIN)/pacs up
 
-test: .venv/synced peers site ## Run all tests; as root, install dcmtk and Chromium when they are missing
-	$(BIN)/pytest
+test: .venv/synced peers site ## Run all tests, two at a time; as root, install dcmtk and Chromium when they are missing
+	$(BIN)/pytest -n 2
 
 check: .venv/synced ## Style, types, imports, spelling, generated documents, lock file
 	$(BIN)/ruff check

@@ -55,7 +55,7 @@ class Databases:
                 self.administrator.execute(f"drop database {old} with (force)".encode())
             del self.used[:12]
         name = name or f"test_{uuid.uuid4().hex}"
-        self.administrator.execute(f"create database {name} template {template}".encode())
+        self.administrator.execute(f"create database {name} template {template} strategy file_copy".encode())
         return name
 
 

@@ -3,8 +3,6 @@
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import boto3
@@ -49,13 +47,9 @@ def aws_client(moto_server: str) -> AwsClient:
 
 
 @pytest.fixture(scope="session")
-def postgres_dsn() -> Iterator[str]:
-    """A PostgreSQL that lives as long as the tests."""
-    with TemporaryDirectory() as home:
-        server = EmbeddedPostgres(Path(home))
-        server.start()
-        yield server.dsn
-        server.stop()
+def postgres_dsn(postgres: EmbeddedPostgres) -> str:
+    """Where to connect to a database that lives as long as the tests."""
+    return postgres.dsn
 
 
 class DataApi:
@@ -74,7 +68,7 @@ class DataApi:
             region_name="eu-central-1",
             aws_access_key_id="nobody",
             aws_secret_access_key="nothing",
-            config=Config(retries={"total_max_attempts": 1}, max_pool_connections=20),
+            config=Config(retries={"total_max_attempts": 1}, max_pool_connections=20, read_timeout=300),
         )
         self.stack.callback(client.close)
         return DataApiDatabase(

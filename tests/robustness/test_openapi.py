@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
@@ -88,6 +89,7 @@ def check(case: Any, answer: Any) -> None:
         assert set(answer.json()) - {"field"} == {"code", "message", "requestId"}
 
 
+@pytest.mark.timeout(300)
 def test_no_described_request_breaks_a_route(clinic: Any, sample: Any) -> None:
     for name in ("CT_small.dcm", "examples_ybr_color.dcm"):
         clinic.add(sample(name))
