@@ -294,6 +294,8 @@ FUNCTIONS = described(
             *pages("POST", "organization.manage", "/admin/peers", "/admin/peers/remove", "/admin/peers/echo"),
             *pages("GET", "audit.read", "/admin/audit", "/admin/audit.csv"),
             *pages("GET", "", "/dev", "/dev/guides/{guide}", "/dev/api", "/dev/api/{operation}", "/dev/openapi.json"),
+            *pages("GET", "share.create", "/shares"),
+            *pages("POST", "share.create", "/shares/extend", "/shares/revoke"),
             *pages("GET", "api_keys.manage", "/keys"),
             *pages("POST", "api_keys.manage", "/keys", "/keys/rotate", "/keys/revoke"),
         ),

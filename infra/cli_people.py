@@ -9,6 +9,7 @@ from rich.console import Console
 
 from infra import cli_views as views
 from infra.cli_options import Json, parse_ttl, show
+from pacs.errors import NotFound
 from pacs.people.scope import MEMBER_ROLES, MemberRole, Scope
 
 if TYPE_CHECKING:
@@ -197,6 +198,21 @@ def disable(email: Email, organization: Org = "", as_json: Json = False) -> None
     with home.services.database.transaction() as statements:
         made = disable_member(statements, scope, email, home.services.clock.now())
     show({"id": made, "email": email.lower()}) if as_json else out.print(f"{email}: disabled", markup=False)
+
+
+@member.command("enable")
+def enable(email: Email, organization: Org = "", as_json: Json = False) -> None:
+    """Let a member that was disabled in again."""
+    from pacs.people.membership import find_by_email
+    from pacs.people.standing import enable_member
+
+    home, scope = opened(organization)
+    found = find_by_email(home.services.database, email)
+    if found is None or found.organization_id != scope.organization_id:
+        raise NotFound("the organization has no such member", field="email")
+    with home.services.database.transaction() as statements:
+        enable_member(statements, scope, found.id)
+    show({"id": found.id, "email": email.lower()}) if as_json else out.print(f"{email}: enabled", markup=False)
 
 
 def demo(as_json: Json = False) -> None:

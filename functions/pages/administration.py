@@ -9,7 +9,7 @@ from functions.pages.answering import page
 from pacs.bootstrap import services
 from pacs.entry.browser import page_scope
 from pacs.entry.http import client_address
-from pacs.people.audit import Action, Deed, record, record_once
+from pacs.people.audit import MEANINGS, Action, Deed, record, record_once
 from pacs.people.scope import Scope
 from pacs.portal import administration as views
 
@@ -45,6 +45,7 @@ async def show_audit(request: Request, scope: Auditor, filters: Looked) -> Respo
         filters=filters,
         rows=rows,
         actions=get_args(Action),
+        meanings=MEANINGS,
         before=rows[-1]["id"] if len(rows) == views.AUDIT_PAGE else 0,
     )
 

@@ -16,6 +16,7 @@ from functions.pages import (
     opening,
     passwords,
     reports,
+    shares,
     uploading,
     worklist,
 )
@@ -37,5 +38,6 @@ for part in (
     developer,
     gateway,
     modalities,
+    shares,
 ):
     router.routes += part.router.routes

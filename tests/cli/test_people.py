@@ -70,6 +70,8 @@ def test_a_member_signs_in_with_the_password_that_was_given(pacs: Command, compa
     assert made(pacs, "member", "disable", "reader@example.org", "--org", "Tele A.Ş.")["id"] == member["id"]
     assert sign_in(pacs, "reader@example.org", PASSWORD).status_code == 401
     assert "disabled" in pacs("member", "list", "--org", "Tele A.Ş.").out
+    assert made(pacs, "member", "enable", "reader@example.org", "--org", "Tele A.Ş.")["id"] == member["id"]
+    assert sign_in(pacs, "reader@example.org", PASSWORD).status_code == 200
 
 
 def test_a_password_is_made_and_an_importer_has_a_window(pacs: Command, company: Any) -> None:

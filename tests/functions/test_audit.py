@@ -7,7 +7,7 @@ import pyotp
 import pytest
 from sqlalchemy import text
 
-from pacs.people.audit import EVENTS, Action
+from pacs.people.audit import EVENTS, MEANINGS, Action
 from pacs.people.organizations import NewMember, add_member, disable_member
 
 PASSWORD, NEW = "correct horse battery", "staple correct horse"
@@ -38,6 +38,7 @@ def sign_in(clinic: Any, email: str = "a@example.org", password: str = PASSWORD,
 def test_every_action_has_its_codes() -> None:
     assert set(EVENTS) == set(get_args(Action))
     assert all(len(event) == 6 and len(kind) in (0, 6) for event, kind in EVENTS.values())
+    assert {code for codes in EVENTS.values() for code in codes if code} == set(MEANINGS)
 
 
 def test_signing_in_and_out_is_written_down_and_so_is_its_refusal(watched: Any) -> None:

@@ -65,6 +65,26 @@ EVENTS: dict[Action, tuple[str, str]] = {
     "change-template": ("110100", ""),
     "read-audit": ("110101", ""),
 }
+# What these codes mean. Source: PS3.16 CID 400 and 401
+MEANINGS = {
+    "110100": "Application Activity",
+    "110101": "Audit Log Used",
+    "110103": "DICOM Instances Accessed",
+    "110104": "DICOM Instances Transferred",
+    "110105": "DICOM Study Deleted",
+    "110106": "Export",
+    "110107": "Import",
+    "110110": "Patient Record",
+    "110111": "Procedure Record",
+    "110113": "Security Alert",
+    "110114": "User Authentication",
+    "110122": "Login",
+    "110123": "Logout",
+    "110128": "Network Configuration",
+    "110135": "Object Security Attributes Changed",
+    "110136": "Security Roles Changed",
+    "110137": "User Security Attributes Changed",
+}
 # EventOutcomeIndicator of the same section.
 SUCCESS, REFUSED = 0, 4
 

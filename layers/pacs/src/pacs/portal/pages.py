@@ -62,6 +62,7 @@ PLACES = (
     Place("/worklist", marked("Studies"), "studies.read"),
     Place("/upload", marked("Upload"), "studies.upload"),
     Place("/reports", marked("Reports"), "reports.read"),
+    Place("/shares", marked("Links"), "share.create"),
     Place("/admin/members", marked("Users"), "organization.manage"),
     Place("/admin/branches", marked("Branches"), "organization.manage"),
     Place("/admin/modalities", marked("Modalities"), "organization.manage"),
