@@ -265,6 +265,7 @@ FUNCTIONS = described(
         routes=(
             *pages("GET", "", "/", "/giris", "/login", "/kurumsal/giris", "/corporate/login", "/yonetim/giris"),
             *pages("GET", "", "/admin/login", "/muhasebe/giris", "/accounting/login", "/auth/renew"),
+            *pages("GET", "", "/auth/oidc", "/auth/oidc/callback"),
             *pages("GET", "", "/forgotten", "/reset"),
             *pages("POST", "", "/auth/door", "/auth/leave", "/auth/forgotten", "/auth/reset", "/preferences"),
             *pages("GET", "account.enrol", "/account"),

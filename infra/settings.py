@@ -32,6 +32,7 @@ class Stage:
     gateway_tasks_max: int = 2
     gateway_cpu: int = 256  # 1024 is one vCPU
     gateway_memory_mib: int = 1024
+    settings: tuple[tuple[str, str], ...] = ()  # further PACS_* variables of docs/settings.md, such as PACS_OIDC_ISSUER
     requests_per_s: int = 200
     requests_burst: int = 400
 

@@ -27,6 +27,7 @@ from pacs.entry.browser import (
     without_cookies,
 )
 from pacs.errors import BadRequest, PacsError, TooManyRequests, Unauthenticated, answer_for
+from pacs.people import oidc
 from pacs.people.signing_in import Credentials, refresh, sign_in, sign_out
 from pacs.portal.language import NAMES
 from pacs.portal.pages import DOOR_SIGNS, THEMES, DoorSign, door_path
@@ -124,4 +125,5 @@ def door_page(
 ) -> Response:
     answer = answer_for(error) if error else None
     values: dict[str, Any] = {"sign": sign, "username": username, "next": next, "code": answer.code if answer else ""}
+    values["provider"] = services().settings.oidc_name if sign.door in oidc.doors(services().settings) else ""
     return waiting(page(request, "door.html", status=answer.http_status if answer else 200, **values), error)

@@ -15,6 +15,7 @@ from functions.pages import (
     modalities,
     opening,
     passwords,
+    providers,
     reports,
     shares,
     uploading,
@@ -24,6 +25,7 @@ from functions.pages import (
 router = APIRouter()
 for part in (
     doors,
+    providers,
     passwords,
     account,
     dashboard,

@@ -62,6 +62,7 @@ def environment(stage: Stage, data: Data) -> dict[str, str]:
         "PACS_DATABASE_SECRET_ARN": data.database_secret_arn,
         "PACS_SIGNING_SECRET_ARN": data.signing_secret.secret_arn,
         "PACS_QUEUE_URL_PREFIX": f"https://sqs.{stage.region}.{Aws.URL_SUFFIX}/{Aws.ACCOUNT_ID}/{stage.prefix}",
+        **dict(stage.settings),
         "PACS_TOPIC_ARN_PREFIX": f"arn:{Aws.PARTITION}:sns:{stage.region}:{Aws.ACCOUNT_ID}:{stage.prefix}",
     }
 

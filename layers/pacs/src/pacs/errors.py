@@ -5,7 +5,8 @@ PacsError
 │   └── PayloadTooLarge
 ├── Unauthenticated            no token, or one that does not verify
 │   ├── TokenExpired           a token that was good once
-│   └── SecondFactorNeeded     a right password, and a code is needed besides
+│   ├── SecondFactorNeeded     a right password, and a code is needed besides
+│   └── ProviderRefused        the OpenID provider does not vouch for anybody whom we know
 ├── Forbidden                  a good token that may not do this
 ├── NotFound                   not there, or another tenant's
 │   └── ObjectNotFound         no such key in an object store
@@ -53,6 +54,9 @@ class TokenExpired(Unauthenticated): ...
 
 
 class SecondFactorNeeded(Unauthenticated): ...
+
+
+class ProviderRefused(Unauthenticated): ...
 
 
 class Forbidden(PacsError): ...
@@ -134,6 +138,7 @@ ANSWERS: dict[type[PacsError], Answer] = {
     Unauthenticated: Answer(401, "UNAUTHENTICATED", 0x0124),
     TokenExpired: Answer(401, "TOKEN_EXPIRED", 0x0124),
     SecondFactorNeeded: Answer(401, "SECOND_FACTOR_NEEDED", 0x0124),
+    ProviderRefused: Answer(401, "PROVIDER_REFUSED", 0x0124),
     Forbidden: Answer(403, "FORBIDDEN", 0x0124),
     NotFound: Answer(404, "NOT_FOUND", 0x0112),
     NotAcceptable: Answer(406, "NOT_ACCEPTABLE", 0x0122),

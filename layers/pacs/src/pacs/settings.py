@@ -53,6 +53,29 @@ class Settings:
     )
     refresh_ttl_s: int = variable(12 * 3600, "A session that is not used for so long has ended.", unit="s")
     mail_sender: str = variable("", "Address that e-mails come from; on AWS one that SES has verified.")
+    oidc_issuer: str = variable(
+        "", "OpenID provider that may vouch for people (its issuer, https); empty: nobody but us."
+    )
+    oidc_client_id: str = variable("", "What the OpenID provider calls us.")
+    oidc_client_secret: str = variable("", "Secret between us and the OpenID provider; empty: PKCE alone.")
+    oidc_name: str = variable("OpenID", "What people call the OpenID provider; on the button at the doors.")
+    oidc_doors: str = variable(
+        "corporate",
+        "Doors that offer the OpenID provider (`individual`, `corporate`, `admin`, `accounting`), joined by commas.",
+    )
+    oidc_scope: str = variable("openid email profile", "What is asked of the OpenID provider.")
+    oidc_groups_claim: str = variable("groups", "Claim in which the OpenID provider tells somebody's groups.")
+    oidc_roles: str = variable(
+        "{}", 'Roles by group, as JSON; the first that fits counts: `{"pacs-readers": "radiologist"}`.'
+    )
+    oidc_branches: str = variable("{}", 'Codes of branches by group, as JSON; all that fit count: `{"dev": ["DEV"]}`.')
+    oidc_create: bool = variable(
+        False, "Whom the OpenID provider vouches for becomes a member, with the role and branches of its groups."
+    )
+    oidc_organization: str = variable("", "Organization (UUID or name) of such members; empty: the first.")
+    oidc_trust_email: bool = variable(
+        False, "E-mail addresses of the OpenID provider are right though it does not say that it has verified them."
+    )
     sign_again: bool = variable(
         False, "Whoever signs a report proves once more who it is: by a code of the second factor, or by the password."
     )

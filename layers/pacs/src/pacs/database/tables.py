@@ -116,6 +116,8 @@ organization_members = Table(
     Column("totp_since", DateTime(timezone=True)),
     count("totp_counter", BigInteger),  # of the last code that was taken: none is taken twice
     Column("disabled_at", DateTime(timezone=True)),
+    Column("provider_subject", Text, unique=True),  # what an OpenID provider calls it
+    Column("provided", Boolean, nullable=False, server_default=text("false")),  # that provider decides what it may
     since_now("created_at"),
     Index("organization_members_email", func.lower(text("email")), unique=True),
     Index("organization_members_of", "organization_id"),

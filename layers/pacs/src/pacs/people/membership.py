@@ -21,18 +21,22 @@ READERS: tuple[MemberRole, ...] = ("radiologist", "individual")
 FIND = (
     "select cast(m.id as text) as id, cast(m.organization_id as text) as organization_id, m.email, m.name, m.role,"
     " m.manager, m.importer, m.importer_from, m.importer_until, m.password_hash, m.totp_secret,"
-    " m.totp_since, m.disabled_at,"
+    " m.totp_since, m.disabled_at, m.provider_subject, m.provided,"
     " coalesce((select jsonb_agg(jsonb_build_array(b.organization_id, b.id) order by g.granted_at, b.code)"
     " from organization_member_branches g join branches b on b.id = g.branch_id where g.member_id = m.id), '[]')"
     " as grants from organization_members m where "
 )
 BY_EMAIL = text(FIND + "lower(m.email) = :email")
+BY_SUBJECT = text(FIND + "m.provider_subject = :subject")
 BY_ID = text(FIND + "m.id = cast(:id as uuid)")
 
 
 @dataclass(frozen=True)
 class Member:
-    """A member; `grants` are pairs of organization and branch, in the order in which they were granted."""
+    """A member; `grants` are pairs of organization and branch, in the order in which they were granted.
+
+    Of one who is `provided` the OpenID provider that calls it `provider_subject` decides role and branches.
+    """
 
     id: str
     organization_id: str
@@ -48,6 +52,8 @@ class Member:
     totp_since: datetime | None
     disabled_at: datetime | None
     grants: tuple[tuple[str, str], ...]
+    provider_subject: str | None = None
+    provided: bool = False
 
     def is_let_in(self, now: datetime) -> bool:
         """Whether the member may come in now: not disabled, and an importer only inside its window."""
@@ -105,6 +111,11 @@ def describe_organizations(statements: Statements, member: Member) -> list[dict[
 
 def find_by_email(statements: Statements, email: str) -> Member | None:
     return member_of(statements.fetch(BY_EMAIL, {"email": email.strip().lower()}))
+
+
+def find_by_subject(statements: Statements, subject: str) -> Member | None:
+    """The member whom an OpenID provider calls so."""
+    return member_of(statements.fetch(BY_SUBJECT, {"subject": subject}))
 
 
 def find_by_id(statements: Statements, member_id: str) -> Member | None:

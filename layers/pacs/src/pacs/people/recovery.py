@@ -74,12 +74,14 @@ def set_password(statements: Statements, member_id: str, password_hash: str, now
 def send_reset_link(services: Services, mailer: Mailer, email: str, address: str) -> None:
     """Send a member a link that sets a new password; nobody is told whether there is such a member.
 
+    Members whom an OpenID provider has made come by it alone.
+
     Raises TooManyRequests, Unavailable.
     """
     database, now = services.database, services.clock.now()
     limits.knock(database, limits.address_subject(address), now)
     member = find_by_email(database, email)
-    if member is None or not member.is_let_in(now):
+    if member is None or member.provided or not member.is_let_in(now):
         return
     token = secrets.token_urlsafe(32)
     values = {"token_hash": token_hash(token), "member_id": member.id, "now": now, "pause": now - PAUSE}

@@ -74,16 +74,21 @@ def sign_in(services: Services, credentials: Credentials, caller: Caller) -> Sig
         record_refusal(services, member, credentials, caller)
         raise
     limits.forgive(database, credentials.email, caller.address, now)
+    return begun(services, member, scope, caller, credentials.door)
+
+
+def begun(services: Services, member: Member, scope: Scope, caller: Caller, subject: str) -> SignedIn:
+    """A new session of somebody who has been let in."""
     session = open_session(
-        database,
+        services.database,
         member.id,
         scope.organization_id,
-        now=now,
+        now=services.clock.now(),
         ttl_s=services.settings.refresh_ttl_s,
         source_ip=caller.address,
         user_agent=caller.user_agent,
     )
-    record(database, scope, Deed("sign-in", subject=credentials.door), source_ip=caller.address)
+    record(services.database, scope, Deed("sign-in", subject=subject), source_ip=caller.address)
     return signed_in(services, member, scope, session)
 
 

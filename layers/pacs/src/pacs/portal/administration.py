@@ -39,7 +39,7 @@ AUDIT = (
     " where a.organization_id = cast(:organization_id as uuid)"
 )
 # Of these only whether they are set is shown: they say how to come in.
-SECRET = ("database_dsn", "signing_secret_arn", "database_secret_arn")
+SECRET = ("database_dsn", "signing_secret_arn", "database_secret_arn", "oidc_client_secret")
 # Spreadsheets take what begins with one of these for a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 

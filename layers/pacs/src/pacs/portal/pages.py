@@ -104,6 +104,7 @@ ERROR_TEXTS = {
     "BAD_REQUEST": marked("Something in the form is not right."),
     "UNAUTHENTICATED": marked("The e-mail or the password is wrong."),
     "SECOND_FACTOR_NEEDED": marked("Enter the code of your second factor."),
+    "PROVIDER_REFUSED": marked("Signing in that way did not work, or nobody knows you here. Ask your administrator."),
     "FORBIDDEN": marked("Your account may not do this."),
     "NOT_FOUND": marked("There is nothing at this address, or it is not yours to see."),
     "CONFLICT": marked("Somebody was faster, or there is one like this already."),

@@ -41,6 +41,8 @@ create table organization_members (
   totp_since timestamptz,
   totp_counter bigint not null default 0,
   disabled_at timestamptz,
+  provider_subject text unique,
+  provided boolean not null default false,
   created_at timestamptz not null default now()
 );
 
