@@ -1,6 +1,7 @@
 """Every route of the catalogue, asked by somebody of another organization or branch, and by nobody."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -154,14 +155,31 @@ def strangers(clinic: Any) -> list[Scope]:
     return [OTHER, Scope(ours, "centre", branches=(OTHER.organization_id,)), Scope(ours, "centre", branches=())]
 
 
-@pytest.mark.parametrize("route", GUARDED, ids=name)
-def test_strangers_find_nothing(clinic: Any, sample: Callable[[str], bytes], route: Route) -> None:
+@contextmanager
+def of(route: Route) -> Iterator[None]:
+    """What fails within names the route."""
+    try:
+        yield
+    except AssertionError as error:
+        error.add_note(name(route))
+        raise
+
+
+# Those that only read share one archive.
+READING = [route for route in GUARDED if route.method in ("GET", "HEAD")]
+ALONE = [[route] for route in GUARDED if route not in READING]
+
+
+@pytest.mark.parametrize("routes", [READING, *ALONE], ids=lambda each: name(each[0]) if len(each) == 1 else "reading")
+def test_strangers_find_nothing(clinic: Any, sample: Callable[[str], bytes], routes: list[Route]) -> None:
     stored = clinic.add(sample("CT_small.dcm"))
     clinic.derive()
     surround(clinic, stored)
     for stranger in strangers(clinic):
         reader = replace(stranger, role="radiologist")
-        finds_nothing(clinic, route, stored, reader if route.path.startswith(OF_READERS) else stranger)
+        for route in routes:
+            with of(route):
+                finds_nothing(clinic, route, stored, reader if route.path.startswith(OF_READERS) else stranger)
 
 
 def finds_nothing(clinic: Any, route: Route, stored: Any, stranger: Scope) -> None:
@@ -197,15 +215,16 @@ def finds_nothing(clinic: Any, route: Route, stored: Any, stranger: Scope) -> No
 FOUND = [each for each in GUARDED if each.method == "GET" and not each.path.startswith((OWN, *ARRANGED, "/api/shares"))]
 
 
-@pytest.mark.parametrize("route", FOUND, ids=name)
-def test_somebody_of_the_branch_finds_it(clinic: Any, sample: Callable[[str], bytes], route: Route) -> None:
+def test_somebody_of_the_branch_finds_it(clinic: Any, sample: Callable[[str], bytes]) -> None:
     stored = clinic.add(sample("CT_small.dcm"))
     clinic.derive()
     surround(clinic, stored)
     reader = Scope(clinic.made.organization_id, "radiologist", branches=(OTHER.organization_id, clinic.made.branch_id))
-    answer = ask(clinic, route, stored, clinic.bearer(reader))
-    assert answer.status_code == 200
-    assert answer.content not in (b"", b"[]")
+    for route in FOUND:
+        answer = ask(clinic, route, stored, clinic.bearer(reader))
+        with of(route):
+            assert answer.status_code == 200
+            assert answer.content not in (b"", b"[]")
 
 
 def test_a_study_of_no_branch_is_seen_by_the_whole_organization_only(
@@ -236,16 +255,17 @@ def test_uploads_go_to_the_first_branch_and_into_no_hidden_study(clinic: Any, sa
     assert store((OTHER.organization_id, clinic.made.branch_id)).status_code == 200
 
 
-@pytest.mark.parametrize("route", GUARDED, ids=name)
 @pytest.mark.parametrize("bearer", ["", "Bearer x.y.z", "Basic YTpi"])
-def test_nobody_gets_in(clinic: Any, route: Route, bearer: str) -> None:
+def test_nobody_gets_in(clinic: Any, bearer: str) -> None:
     class Nothing:
         study = series = sop_instance_uid = "1.2.3"
 
-    answer = ask(clinic, route, Nothing, {"Authorization": bearer} if bearer else {})
-    assert answer.status_code == 401
-    if route.method != "HEAD":
-        assert answer.json()["code"] == "UNAUTHENTICATED"
+    for route in GUARDED:
+        answer = ask(clinic, route, Nothing, {"Authorization": bearer} if bearer else {})
+        with of(route):
+            assert answer.status_code == 401
+            if route.method != "HEAD":
+                assert answer.json()["code"] == "UNAUTHENTICATED"
 
 
 def test_what_is_public_is_listed_here() -> None:
