@@ -151,3 +151,20 @@ def test_credits_are_added_taken_back_and_told(pacs: Command, company: Any) -> N
     assert refused.code == 1 and "11 credits are needed" in refused.err
     nameless = pacs("credits", "add", "Tele A.Ş.", "1", "--reason", " ")
     assert nameless.code == 1 and "--reason" in nameless.err
+
+
+def test_masks_are_kept_listed_and_removed(pacs: Command) -> None:
+    made_id = made(pacs, "mask", "add", "--modality", "US", "--size", "640x480", "--rectangle", "0,0,640,60")["id"]
+    [mask] = made(pacs, "mask", "list")["masks"]
+    assert mask == {
+        "id": made_id,
+        "modality": "US",
+        "manufacturer": "",
+        "rows": 480,
+        "columns": 640,
+        "rectangles": [[0, 0, 640, 60]],
+    }
+    wrong = pacs("mask", "add", "--modality", "US", "--size", "640x480", "--rectangle", "0,0,641,60")
+    assert wrong.code == 1 and "--rectangle" in wrong.err
+    assert made(pacs, "mask", "remove", made_id)["removed"] == made_id
+    assert pacs("mask", "remove", made_id).code == 1

@@ -20,12 +20,12 @@ from pacs.archive.search import RETRIEVE_URL
 from pacs.dicom.alias import Alias
 from pacs.dicom.attributes import Attribute
 from pacs.dicom.codestream_comments import without_comments
-from pacs.dicom.deidentify import Json, declared, deidentified, is_pixels
+from pacs.dicom.deidentify import Json, cleaned, declared, deidentified, is_pixels
 from pacs.dicom.encoding import encode_dataset, encode_part10_head
 from pacs.dicom.frames import FrameTable
 from pacs.dicom.header import Header
 from pacs.dicom.json import little_endian, to_dicom_json
-from pacs.dicom.part10 import encapsulated_pixels, native_pixels
+from pacs.dicom.part10 import BITS_ALLOCATED, decoded_pixels, encapsulated_pixels, native_pixels
 from pacs.dicomweb.query import Filter, Query, find_attribute
 from pacs.errors import BadRequest, InvalidInstance
 from pacs.people.scope import Scope
@@ -105,8 +105,10 @@ def told_metadata(services: Services, scope: Scope, level: Level) -> list[Json]:
     """The DICOM JSON of every instance of a level that strangers are shown. Raises NotFound."""
     truth, meant = unveiled(services.database, scope, level)
     alias = alias_of(services.database, scope.organization_id)
-    documents = orjson.loads(compose(services, find_instances(services.database, truth, meant)))
-    return [declared(told_document(each, alias)) for each in documents]
+    instances = find_instances(services.database, truth, meant)
+    documents = orjson.loads(compose(services, instances))
+    told = [declared(told_document(each, alias)) for each in documents]
+    return [cleaned(each) if one.masks else each for each, one in zip(told, instances, strict=True)]
 
 
 class PlainFrameReader(FrameReader):
@@ -118,7 +120,7 @@ class PlainFrameReader(FrameReader):
 
 def told_syntax(instance: Instance) -> str:
     """In which transfer syntax strangers get an instance: as it is compressed, else in the plain one."""
-    encapsulated = instance.frame_table.kind == "encapsulated"
+    encapsulated = instance.frame_table.kind == "encapsulated" and not instance.masks
     return instance.transfer_syntax_uid if encapsulated else EXPLICIT_LITTLE_ENDIAN
 
 
@@ -131,14 +133,19 @@ def told_part10(services: Services, instance: Instance, alias: Alias) -> Iterato
     header = reader.header
     document = deidentified(to_dicom_json(header, bulkdata_uri=str), alias, str)
     told = declared({tag: each for tag, each in document.items() if not is_pixels(tag)})
+    if instance.masks:
+        told = cleaned(told)
     head = encode_part10_head(header.sop_class_uid, alias.uid(header.sop_instance_uid), told_syntax(instance))
     dataset = encode_dataset(told, lambda path: stored_value(reader, path))
-    return pieces(head + dataset, header, reader)
+    return pieces(head + dataset, header, reader, masked=bool(instance.masks))
 
 
-def pieces(start: bytes, header: Header, reader: FrameReader) -> Iterator[bytes]:
+def pieces(start: bytes, header: Header, reader: FrameReader, *, masked: bool) -> Iterator[bytes]:
     yield start
-    if reader.table.kind == "encapsulated":
+    if masked:
+        frames = (reader.decoded(each).body for each in range(1, reader.number_of_frames + 1))
+        yield from decoded_pixels(frames, reader.number_of_frames, header.root.integer(BITS_ALLOCATED) or 8)
+    elif reader.table.kind == "encapsulated":
         yield from encapsulated_pixels(reader.stored(each) for each in range(1, reader.number_of_frames + 1))
     else:
         yield from native_pixels(trimmed(header, reader.table), reader.read, PIECE_BYTES)

@@ -13,7 +13,15 @@ from pacs.dicom.frames import FrameTable
 from pacs.dicom.header import Header, inflate, read_header
 from pacs.dicom.part10 import pixel_word_bytes, swapped
 from pacs.dicom.source import ByteSource, BytesSource
-from pacs.dicom.transcode import decode_frame, encode_frame, is_plain, needs_transcoding, to_explicit_little_endian
+from pacs.dicom.transcode import (
+    blanked,
+    decode_frame,
+    encode_frame,
+    is_plain,
+    little_endian_bytes,
+    needs_transcoding,
+    to_explicit_little_endian,
+)
 from pacs.dicomweb.multipart import wrap_single
 from pacs.errors import BadRequest, BeingReplaced, NotFound, ObjectNotFound
 from pacs.people.scope import Scope
@@ -103,6 +111,8 @@ class FrameReader:
 
     def sendable(self, frame_number: int) -> Frame:
         """A frame as viewers can decode it: as stored, or transcoded. Raises NotFound, UndecodablePixels."""
+        if self._instance.masks:
+            return self.decoded(frame_number)
         syntax = self._instance.transfer_syntax_uid
         stored = self.stored(frame_number)
         if not is_plain(self.header) and needs_transcoding(self.header.dataset, syntax, stored):
@@ -116,6 +126,8 @@ class FrameReader:
 
     def decoded(self, frame_number: int) -> Frame:
         """A frame uncompressed. Raises NotFound, UndecodablePixels."""
+        if self._instance.masks:
+            return Frame(little_endian_bytes(self.pixels(frame_number)), EXPLICIT_LITTLE_ENDIAN)
         syntax = self._instance.transfer_syntax_uid
         stored, vr = self.decodable(frame_number)
         body, _changed = to_explicit_little_endian(stored, self.header.dataset, syntax, vr)
@@ -132,10 +144,11 @@ class FrameReader:
         return Frame(stored, EXPLICIT_LITTLE_ENDIAN)
 
     def pixels(self, frame_number: int) -> "Pixels":
-        """A frame as an array of its samples. Raises NotFound, UndecodablePixels."""
+        """A frame as an array of its samples, blank where it is masked. Raises NotFound, UndecodablePixels."""
         syntax = self._instance.transfer_syntax_uid
         stored, vr = self.decodable(frame_number)
-        return decode_frame(stored, self.header.dataset, syntax, vr)
+        pixels = decode_frame(stored, self.header.dataset, syntax, vr)
+        return blanked(pixels, self._instance.masks) if self._instance.masks else pixels
 
     def decodable(self, frame_number: int) -> tuple[bytes, str]:
         """A stored frame with the VR that a decoder is told.
@@ -162,7 +175,8 @@ class FrameReader:
     def encoded(self, frame_number: int, transfer_syntax_uid: str) -> Frame:
         """A frame in a syntax that a client asked for. Raises NotFound, UndecodablePixels, NotAcceptable."""
         if transfer_syntax_uid == EXPLICIT_LITTLE_ENDIAN:
-            return self.decoded(frame_number) if self.table.kind == "encapsulated" else self.unswapped(frame_number)
+            decode = self.table.kind == "encapsulated" or self._instance.masks
+            return self.decoded(frame_number) if decode else self.unswapped(frame_number)
         stored = self._instance.transfer_syntax_uid
         body = encode_frame(self.pixels(frame_number), self.header.dataset, stored, transfer_syntax_uid)
         return Frame(body, transfer_syntax_uid)

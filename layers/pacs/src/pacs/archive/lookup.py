@@ -12,7 +12,7 @@ from sqlalchemy import text
 from pacs.archive.corrections import find_corrections
 from pacs.archive.keys import InstancePath
 from pacs.archive.search import scope_conditions
-from pacs.archive.shown import shown_at
+from pacs.archive.shown import RECTANGLES, shown_at
 from pacs.dicom.uids import require_uid
 from pacs.errors import BadRequest, MissingUid, NotFound
 from pacs.objects import Span
@@ -32,12 +32,16 @@ if TYPE_CHECKING:
     from pacs.dicom.frames import FrameTable
 
 
+Rectangle = tuple[int, ...]  # left, top, width and height in pixels
+
+
 @dataclass(frozen=True)
 class Instance:
     """What the index knows of one stored instance; `frames` is its packed frame table.
 
     `revision` names what its series was when it was found; no other state of any series with these UIDs has that name.
-    `correction` is what is told of its patient instead of what the original says.
+    `correction` is what is told of its patient instead of what the original says, `masks` are the parts of its picture
+    that scopes with privacy are not shown.
     """
 
     path: InstancePath
@@ -51,11 +55,13 @@ class Instance:
     updated_at: datetime
     revision: str
     correction: Correction | None = None
+    masks: tuple[Rectangle, ...] = ()
 
     @property
     def version(self) -> str:
-        """Tells one state of what is answered from another: the original's bytes, and how they are corrected."""
-        return f"{self.sha256}-{self.correction.at.isoformat()}" if self.correction else self.sha256
+        """Tells one state of what is answered from another: the original's bytes, how they are corrected and masked."""
+        corrected = f"-{self.correction.at.isoformat()}" if self.correction else ""
+        return f"{self.sha256}{corrected}{self.masks or ''}"
 
     @property
     def span(self) -> Span:
@@ -103,9 +109,10 @@ def find_instances(
         if value is not None:
             conditions.append(f"i.{column} = :{column}")
             parameters[column] = value
+    columns = f"{COLUMNS}, {RECTANGLES}" if scope.privacy else COLUMNS
     rows = database.fetch(
         text(
-            f"select {COLUMNS} from studies s join instances i using (organization_id, study_instance_uid)"  # noqa: S608
+            f"select {columns} from studies s join instances i using (organization_id, study_instance_uid)"  # noqa: S608
             f" join series e using (organization_id, study_instance_uid, series_instance_uid)"
             f" where {' and '.join(conditions)}"
             " order by e.series_number nulls last, i.series_instance_uid, i.instance_number nulls last,"
@@ -163,4 +170,5 @@ def instance_of(row: Mapping[str, Any], correction: Correction | None = None) ->
         updated_at=updated_at,
         revision=row["revision"],
         correction=correction,
+        masks=tuple((*each,) for mask in row.get("masks") or () for each in mask),
     )

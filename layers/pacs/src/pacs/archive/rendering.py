@@ -147,7 +147,7 @@ def thumbnail_of(
     Raises NotFound, UndecodablePixels.
     """
     reader = FrameReader(services, instance)
-    if size or frame_number:
+    if size or frame_number or instance.masks:  # the one that is kept shows everything
         look = Look(size=size or (THUMBNAIL_PX, THUMBNAIL_PX), quality=THUMBNAIL_QUALITY)
         return render_with(reader, frame_number or middle(reader), look)
     try:

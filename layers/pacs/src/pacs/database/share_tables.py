@@ -3,7 +3,7 @@
 from sqlalchemy import Boolean, Column, DateTime, ForeignKey, Integer, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from pacs.database.tables import count, identifier, metadata, moment, words
+from pacs.database.tables import count, identifier, metadata, moment, since_now, words
 
 private_keys = Table(
     "private_keys",
@@ -18,6 +18,19 @@ private_studies = Table(
     identifier("organization_id", primary_key=True),
     words("private_uid", primary_key=True),
     words("study_instance_uid", nullable=False),
+)
+
+pixel_masks = Table(
+    "pixel_masks",
+    metadata,
+    identifier("id", primary_key=True),
+    identifier("organization_id", nullable=False),
+    words("modality", nullable=False),
+    words("manufacturer", nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("columns", Integer, nullable=False),
+    Column("rectangles", JSONB, nullable=False),
+    since_now("created_at"),
 )
 
 # `member_id` is who made the link; a program has none.

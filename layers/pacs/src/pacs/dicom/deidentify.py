@@ -20,6 +20,7 @@ Json = dict[str, Any]
 Link = Callable[[str], str]  # a BulkDataURI as it is told
 
 PATIENT_ID = "00100020"
+SAMPLES_PER_PIXEL = "00280002"
 # No length, dose or count is larger; record numbers and those of citizens are.
 LARGEST = 100_000_000
 NUMBERS = frozenset(("DS", "FD", "FL", "IS", "SL", "SS", "UL", "US", "SV", "UV"))
@@ -56,6 +57,24 @@ def deidentified(document: Mapping[str, Any], alias: Alias, link: Link) -> Json:
 def declared(document: Json) -> Json:
     """A whole instance that says of itself that its patient's identity was removed, and how."""
     return dict(sorted({**document, **DONE}.items()))
+
+
+def cleaned(document: Json) -> Json:
+    """A declared instance whose picture was blanked where names are drawn, and is told uncompressed.
+
+    Source: PS3.15 §E.3.1 (Clean Pixel Data Option)
+    """
+    told = {**document, "00280301": {"vr": "CS", "Value": ["NO"]}}
+    codes = document["00120064"]["Value"]
+    option = {"00080100": "113101", "00080102": "DCM", "00080104": "Clean Pixel Data Option"}
+    vrs = {"00080100": "SH", "00080102": "SH", "00080104": "LO"}
+    item = {tag: {"vr": vrs[tag], "Value": [value]} for tag, value in option.items()}
+    told["00120064"] = {"vr": "SQ", "Value": [*codes, item]}
+    if (document.get(SAMPLES_PER_PIXEL, {}).get("Value") or [1])[0] > 1:
+        told |= {"00280004": {"vr": "CS", "Value": ["RGB"]}, "00280006": {"vr": "US", "Value": [0]}}
+    if "00083002" in document:
+        told["00083002"] = {"vr": "UI", "Value": ["1.2.840.10008.1.2.1"]}
+    return dict(sorted(told.items()))
 
 
 def survives(path: str) -> bool:

@@ -5,6 +5,7 @@ pydicom's decoders and numpy are imported when something must be decoded, not be
 Source: PS3.5 §8 and §A.4
 """
 
+from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -142,7 +143,20 @@ def to_explicit_little_endian(
     Raises UndecodablePixels.
     """
     pixels = decode_frame(frame, dataset, transfer_syntax_uid, pixel_vr)
-    return pixels.astype(pixels.dtype.newbyteorder("<"), copy=False).tobytes(), explicit_attributes(dataset)
+    return little_endian_bytes(pixels), explicit_attributes(dataset)
+
+
+def little_endian_bytes(pixels: "Pixels") -> bytes:
+    """Samples as Explicit VR Little Endian has them."""
+    return pixels.astype(pixels.dtype.newbyteorder("<"), copy=False).tobytes()
+
+
+def blanked(pixels: "Pixels", rectangles: Iterable[Sequence[int]]) -> "Pixels":
+    """A copy whose samples in these rectangles (left, top, width, height) are zero."""
+    copy = pixels.copy()
+    for left, top, width, height in rectangles:
+        copy[top : top + height, left : left + width] = 0
+    return copy
 
 
 def explicit_attributes(dataset: "Dataset") -> dict[str, str | int]:

@@ -30,6 +30,7 @@ Action = Literal[
     "undelete",
     "purge",
     "correct-patient",
+    "change-masks",
     "write-report",
     "sign-report",
     "read-report",
@@ -58,6 +59,7 @@ EVENTS: dict[Action, tuple[str, str]] = {
     "undelete": ("110107", ""),
     "purge": ("110105", ""),
     "correct-patient": ("110110", ""),  # Patient Record
+    "change-masks": ("110113", "110135"),
     "write-report": ("110111", ""),
     "sign-report": ("110111", ""),
     "read-report": ("110103", ""),

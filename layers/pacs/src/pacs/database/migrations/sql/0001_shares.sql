@@ -36,3 +36,18 @@ create table external_study_shares (
 );
 
 create index external_study_shares_of on external_study_shares (organization_id, created_at desc);
+
+-- Where a kind of device draws names into its pictures. Links with privacy show what matches with these rectangles (each
+-- left, top, width and height in pixels) blank. `manufacturer` is folded as in the index; '' stands for any.
+create table pixel_masks (
+  id uuid primary key,
+  organization_id uuid not null,
+  modality text collate "C" not null,
+  manufacturer text collate "C" not null,
+  rows integer not null,
+  columns integer not null,
+  rectangles jsonb not null,
+  created_at timestamptz not null default now()
+);
+
+create index pixel_masks_of on pixel_masks (organization_id, modality, rows, columns);
