@@ -62,7 +62,8 @@ class Databases:
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
     server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"))
-    server.settings["fsync"] = "off"  # what a test stores need not survive a power failure
+    # What a test stores need not survive a power failure, and plans are those of the rows that tests analyze.
+    server.settings |= {"fsync": "off", "autovacuum": "off"}
     server.start()
     yield server
     server.stop()
