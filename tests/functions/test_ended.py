@@ -9,6 +9,8 @@ from sqlalchemy import text
 from functions.catalogue import FUNCTIONS
 from pacs.errors import DatabaseUnavailable, Unauthenticated
 from pacs.people.ended import BELIEVED, ENDED, Ended
+from pacs.people.keys import NewKey, create_key, revoke_key
+from pacs.people.membership import find_by_email
 from pacs.people.organizations import disable_member, grant_branches
 from pacs.people.scope import Scope
 from pacs.people.sessions import revoke_sessions
@@ -73,6 +75,22 @@ def test_a_launch_ends_with_the_session_that_made_it_unless_it_was_to_outlive_it
     assert doors.client.get(f"/dicomweb/studies/{study}/metadata", headers=launch).status_code == (
         401 if status == 401 else 200
     )
+
+
+def test_a_launch_ends_with_the_key_that_made_it(doors: Any, clock: TurnedClock, sample: Any) -> None:
+    database, study = doors.services.database, doors.add(sample("CT_small.dcm")).study
+    database.fetch(text("update organization_members set manager = true where email = 'admin@example.org'"))
+    manager = find_by_email(database, "admin@example.org")
+    assert manager
+    with database.transaction() as statements:
+        key = create_key(statements, doors.scope, manager, NewKey("RIS", ["launch.create"]), clock.now())
+    asked = {"Authorization": f"Bearer {key.key}"}
+    url = doors.client.post("/api/launch", json={"studies": [study]}, headers=asked).json()["url"]
+    launch = {"Authorization": f"Bearer {url.partition('token=')[2]}"}
+    assert doors.client.get(f"/dicomweb/studies/{study}/metadata", headers=launch).status_code == 200
+    revoke_key(database, doors.scope, key.id, clock.now())
+    clock.pass_s(BELIEVED.total_seconds())
+    assert doors.client.get(f"/dicomweb/studies/{study}/metadata", headers=launch).status_code == 401
 
 
 def test_of_many_calls_one_asks_and_what_no_longer_matters_is_not_told(doors: Any, clock: TurnedClock) -> None:

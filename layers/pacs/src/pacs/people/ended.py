@@ -1,4 +1,4 @@
-"""Whose tokens count no more, though they have not expired: of sessions that were ended, of members who were disabled.
+"""Whose tokens count no more, though they have not expired: those of sessions that ended, and of disabled members.
 
 Asked by entry for every call. One short list a process is read again after a few seconds, so that a call costs nothing.
 """
@@ -17,11 +17,15 @@ BELIEVED = timedelta(seconds=5)
 ENDED = text(
     "select cast(id as text) as id from sessions where revoked_at > :sessions"
     " union all select cast(id as text) from organization_members where disabled_at > :members"
+    " union all select cast(id as text) from api_keys where revoked_at > :sessions"
 )
 
 
 class Ended:
-    """The sessions and members of this process's list. What expires before it is looked at needs no place in it."""
+    """The sessions, keys and members of this process's list. What expires before it is looked at needs no place in it.
+
+    A launch that was made with an API key names the key as its session; the key itself is asked for at every call.
+    """
 
     def __init__(self, services: Services) -> None:
         self._services = services
