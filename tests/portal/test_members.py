@@ -47,8 +47,8 @@ def test_a_disabled_member_comes_in_again(doors: Any, admin: Any) -> None:
     assert token(doors, "centre").status_code == 401
     assert send(doors, f"{PAGE}/enable", admin, member=id_of(doors, "centre")).headers["location"] == PAGE
     assert token(doors, "centre").status_code == 200
-    [row] = doors.services.database.fetch(text("select subject from audit where subject like '%: enabled'"))
-    assert row["subject"].startswith(id_of(doors, "centre"))
+    [row] = doors.services.database.fetch(text("select subject, source_ip from audit where subject like '%: enabled'"))
+    assert row["subject"].startswith(id_of(doors, "centre")) and row["source_ip"] == "testclient"
 
 
 def test_another_role_ends_what_the_one_before_allowed(doors: Any, admin: Any, clock: Any) -> None:

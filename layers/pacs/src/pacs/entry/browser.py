@@ -12,6 +12,7 @@ from pacs.bootstrap import services
 from pacs.entry.authorizer import SAFE, SESSION_COOKIE
 from pacs.entry.http import client_address
 from pacs.errors import Forbidden, Unauthenticated
+from pacs.people.audit import caller_address
 from pacs.people.permissions import Action, may
 from pacs.people.scope import Scope
 from pacs.people.signing_in import Caller, SignedIn
@@ -85,6 +86,7 @@ def page_scope(action: Action) -> Any:
             given = request.headers.get("x-csrf-token") or str((await request.form()).get("csrf", ""))
             if not services().tokens.is_csrf(scope.session_id, given):
                 raise Forbidden("only our own pages may do this")
+        caller_address.set(client_address(request))
         return scope
 
     return Depends(allowed)

@@ -16,6 +16,7 @@ from starlette.types import Scope as ASGIScope
 from pacs.bootstrap import services, settings
 from pacs.entry.observability import logger
 from pacs.errors import UNKNOWN, PacsError, TooManyRequests, Unauthenticated, answer_for
+from pacs.people.audit import caller_address
 from pacs.people.scope import SHARED, Scope
 from pacs.viewing.headers import ANSWER_HEADERS
 from pacs.viewing.origins import allowed_origins, shared_with
@@ -69,6 +70,7 @@ async def current_scope(request: Request) -> Scope:
 
         require_open_share(scope)
     services().ended.require_living(scope)
+    caller_address.set(client_address(request))
     return scope
 
 

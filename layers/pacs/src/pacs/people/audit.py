@@ -3,6 +3,7 @@
 Each action is one of the events that DICOM knows, by the codes of DCM. Source: PS3.15 §A.5; PS3.16 CID 400 and 401.
 """
 
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any, Literal
@@ -87,6 +88,8 @@ MEANINGS = {
     "110136": "Security Roles Changed",
     "110137": "User Security Attributes Changed",
 }
+# Where the call that is being answered comes from; set by entry, which alone knows it.
+caller_address: ContextVar[str] = ContextVar("caller_address", default="")
 # EventOutcomeIndicator of the same section.
 SUCCESS, REFUSED = 0, 4
 
@@ -142,5 +145,5 @@ def record_once(statements: Statements, scope: Scope, deed: Deed, *, source_ip: 
 def row_of(scope: Scope, deed: Deed, source_ip: str) -> dict[str, Any]:
     event_id, event_type = EVENTS[deed.action]
     who = {"organization_id": scope.organization_id or None, "member_id": scope.member_id, "role": scope.role}
-    what = {"event_id": event_id, "event_type": event_type, "source_ip": source_ip}
+    what = {"event_id": event_id, "event_type": event_type, "source_ip": source_ip or caller_address.get()}
     return {**who, **what, **asdict(deed)}
