@@ -46,10 +46,12 @@
     }).join('');
   }
 
+  // A field of this type tells by its value which field of the call it is: `report:…`, `studies:…`.
+  const NAMED = { report: value => value, studies: value => [value] };
+
   const TYPES = {
     number: field => Number(field.value),
     flag: field => field.checked,
-    list: field => [field.value],
     html: field => paragraphs(field.value),
     days: field => new Date(Date.now() + Number(field.value) * 86_400_000).toISOString(),
   };
@@ -58,6 +60,11 @@
     const body = {};
     for (const field of form.elements) {
       if (!field.name) continue;
+      if (field.dataset.type === 'named') {
+        const [named, value] = field.value.split(':');
+        body[named] = NAMED[named](value);
+        continue;
+      }
       const [name, inner] = field.name.split('.');
       const value = TYPES[field.dataset.type]?.(field) ?? field.value;
       if (inner) body[name] = { ...body[name], [inner]: value };

@@ -28,7 +28,8 @@
     return [...bytes].map((each, at) => ([4, 6, 8, 10].includes(at) ? '-' : '') + each.toString(16).padStart(2, '0')).join('');
   }
 
-  const size = bytes => new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: 1 }).format(bytes / 1e6) + ' MB';
+  const number = new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: 1 });
+  const size = bytes => (bytes < 1e6 ? `${number.format(bytes / 1e3)} kB` : `${number.format(bytes / 1e6)} MB`);
 
   async function add(files) {
     for (const { file, name } of files) {
@@ -143,6 +144,11 @@
     }
     await Promise.all(Array.from({ length: AT_ONCE }, worker));
     await add([]);
+  });
+
+  form.addEventListener('click', event => {
+    const picks = event.target.closest('[data-picks]');
+    if (picks) document.getElementById(picks.dataset.picks).click();
   });
 
   for (const chooser of form.querySelectorAll('[type=file]')) {

@@ -21,7 +21,7 @@ from pacs.reading.work import claim
 from pacs.reporting.drafts import create_draft
 from pacs.reporting.signing import Again, sign_report
 from tests.browser.test_launch import picture, token_of
-from tests.browser.test_portal import complaints, keep_picture, new_context, serious
+from tests.browser.visiting import complaints, keep_picture, new_context, serious
 from tests.functions.conftest import clinic, sample
 from tests.functions.doors import PASSWORD
 
