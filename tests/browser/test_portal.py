@@ -20,10 +20,7 @@ ROUNDS = {
     "admin": (
         "dashboard",
         "worklist",
-        "admin/members",
         "admin/branches",
-        "admin/gateway",
-        "admin/audit",
         "admin/settings",
     ),
     "accounting": ("dashboard", "account"),

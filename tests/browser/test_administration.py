@@ -1,0 +1,149 @@
+"""An administrator's pages in a real browser: people, modalities with a C-ECHO that is sent, the gateway, keys."""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from sqlalchemy import text
+
+from gateway_scp.scp import Node
+from gateway_scp.settings import GatewaySettings
+from pacs.archive.connections import record_connections
+from pacs.bootstrap import stores
+from pacs.people.scope import Scope
+from pacs.viewing.shares import NewShare, create_share
+from tests.archive.test_connections import row
+from tests.browser.visiting import complaints, enter, keep_picture, new_context, serious, serving
+from tests.functions.conftest import clinic, sample
+from tests.gateway.test_echoing import workstation
+from tests.portal.people import members_of_each_role
+
+__all__ = ["clinic", "sample", "workstation"]
+
+ARRIVAL = text(
+    "insert into arrivals (organization_id, sop_instance_uid, at, study_instance_uid, series_instance_uid,"
+    " transfer_syntax_uid, size_bytes) select organization_id, sop_instance_uid || '.' || day,"
+    " now() - make_interval(days => day), study_instance_uid, series_instance_uid, transfer_syntax_uid, 90000000"
+    " from instances cross join generate_series(0, 25) as day where day % 5 <> 1"
+)
+LARGE = text("update studies set size_bytes = size_bytes + 3000000000")
+FAILURE = text(
+    "insert into failures (organization_id, stage, object_key, code, reason) select organization_id, 'derive',"
+    " object_key, 'UNDECODABLE_PIXELS', 'the pixels cannot be decoded' from instances limit 1"
+)
+
+
+@pytest.fixture
+def door(clinic: Any) -> Iterator[Node]:
+    """A DICOM node over the stores of the clinic."""
+    settings = GatewaySettings.from_environment({"PACS_HOME": str(clinic.services.settings.home)})
+    settings = replace(settings, dicom_port=0, database_dsn=clinic.services.settings.database_dsn)
+    node = Node(settings, stores(settings))
+    thread = threading.Thread(target=node.run)
+    thread.start()
+    yield node
+    node.leave()
+    node.leave()
+    thread.join(20)
+
+
+@pytest.fixture
+def origin(clinic: Any, sample: Callable[[str], bytes], door: Node) -> Iterator[str]:
+    """Where a clinic that has worked for a while is served."""
+    members_of_each_role(clinic)
+    stored = [clinic.add(sample(name)) for name in ("CT_small.dcm", "MR_small.dcm", "JPEG2000.dcm")]
+    database, where = clinic.services.database, {"organization_id": clinic.made.organization_id}
+    for statement in (ARRIVAL, LARGE, FAILURE, text("update organization_members set manager = true")):
+        database.fetch(statement)
+    [first] = database.fetch(
+        text("select cast(id as text) as id from organization_members order by created_at limit 1")
+    )
+    maker = Scope(clinic.made.organization_id, "admin", member_id=first["id"])
+    create_share(database, maker, NewShare((stored[0].study,), pin="1234", note="Dr."), clinic.services.clock.now())
+    refused = {"outcome": "rejected", "reason": "calling AE title not recognised", "instances": 0, "size_bytes": 0}
+    rows = [row(clinic.made, f"{n}", **where, began_at=clinic.services.clock.now().isoformat()) for n in range(3)]
+    record_connections(database, [*rows, {**rows[0], **refused, "association": "x", "calling_ae": "STRANGER"}])
+    with serving(clinic) as address:
+        yield address
+
+
+def look(page: Page, name: str, folder: Path) -> None:
+    """A page shuts nobody out."""
+    assert serious(page) == [], name
+    keep_picture(page, f"admin-{name}", folder)
+
+
+def test_a_day_of_an_administrator(
+    browser: Browser, origin: str, workstation: tuple[int, list[int]], tmp_path: Path
+) -> None:
+    context = new_context(browser)
+    page = context.new_page()
+    said = complaints(page)
+    page.on("dialog", lambda dialog: dialog.accept())
+    enter(page, origin, "admin")
+    changes_a_member(page, origin)
+    look(page, "members", tmp_path)
+    tries_a_peer(page, origin, workstation[0])
+    look(page, "modalities", tmp_path)
+    makes_a_key(page, origin)
+    look(page, "keys", tmp_path)
+    for name, path in (("gateway", "admin/gateway"), ("storage", "admin/gateway/storage"), ("shares", "shares")):
+        page.goto(f"{origin}/{path}")
+        look(page, name, tmp_path)
+    page.emulate_media(color_scheme="dark")
+    page.goto(f"{origin}/admin/gateway")
+    look(page, "gateway-dark", tmp_path)
+    page.emulate_media(color_scheme="light")
+    expect(page.get_by_text("Well")).to_be_visible()
+    page.get_by_role("button", name="Try again", exact=False).last.click()
+    expect(page.get_by_text("Nothing has failed.")).to_be_visible()
+    page.goto(f"{origin}/admin/audit")
+    expect(page.get_by_text("Network Configuration").first).to_be_visible()
+    look(page, "audit", tmp_path)
+    assert said == []
+    context.close()
+
+
+def changes_a_member(page: Page, origin: str) -> None:
+    page.goto(f"{origin}/admin/members?q=technician")
+    page.locator("tbody details", has_text="Technician").first.locator("summary").click()
+    page.locator("form[action$='/role'] select").select_option("centre")
+    page.locator("form[action$='/role'] button").click()
+    page.wait_for_url("**/admin/members")
+    expect(page.locator("tr", has_text="technician@example.org").get_by_text("Centre").first).to_be_visible()
+
+
+def tries_a_peer(page: Page, origin: str, port: int) -> None:
+    page.goto(f"{origin}/admin/branches")
+    page.locator("[name=name]").fill("Dev")
+    page.locator("[name=code]").fill("DEV")
+    page.get_by_role("button", name="Add").click()
+    expect(page.get_by_text("RAIPACS_DEV")).to_be_visible()
+    page.goto(f"{origin}/admin/modalities")
+    page.get_by_text("Add a modality").click()
+    form = page.locator("details", has_text="Add a modality").locator("form")
+    form.locator("[name=name]").fill("CT 1")
+    form.locator("[name=calling]").fill("CT1")
+    form.get_by_role("button", name="Add").click()
+    expect(page.get_by_role("button", name="Remove: CT 1")).to_be_visible()
+    page.get_by_text("Add a peer").click()
+    form = page.locator("details", has_text="Add a peer").locator("form")
+    form.locator("[name=ae_title]").fill("WS")
+    form.locator("[name=host]").fill("127.0.0.1")
+    form.locator("[name=port]").fill(str(port))
+    form.get_by_role("button", name="Add").click()
+    page.get_by_role("button", name="C-ECHO: WS").click()
+    expect(page.get_by_text("It answers.")).to_be_visible()
+
+
+def makes_a_key(page: Page, origin: str) -> None:
+    page.goto(f"{origin}/keys")
+    page.locator("form [name=name]").fill("HBYS")
+    page.get_by_label("archive.search").check()
+    page.get_by_role("button", name="Make the key").click()
+    expect(page.get_by_text("The key is shown this once:")).to_be_visible()
+    expect(page.locator("tbody tr")).to_have_count(1 + 30)  # and the chart's days
