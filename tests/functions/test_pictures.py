@@ -105,7 +105,7 @@ def test_a_film_is_a_gif(clinic: Any, sample: Sample) -> None:
     named = clinic.get(f"{path}/frames/1,3/rendered?viewport=64,64&annotation=technique", Accept="image/gif")
     assert named.content != clinic.get(f"{path}/frames/1,3/rendered?viewport=64,64", Accept="image/gif").content
     some = Image.open(BytesIO(clinic.get(f"{path}/frames/1,3,5/rendered", Accept="image/gif").content))
-    assert some.n_frames == 3  # type: ignore[attr-defined]
+    assert (some.n_frames, some.size) == (3, (320, 240))  # type: ignore[attr-defined]
     assert clinic.get(f"{path}/frames/1,3/rendered", Accept="image/png").status_code == 400
     assert clinic.get(f"{path}/frames/31/rendered", Accept="image/gif").status_code == 404
     many = clinic.get(f"{path}/frames/{','.join(['1'] * 301)}/rendered", Accept="image/gif")

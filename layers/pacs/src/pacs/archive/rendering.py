@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 THUMBNAIL_PX, THUMBNAIL_QUALITY = 256, 80
 ANIMATED_FRAMES_MAX, ANIMATED_PX = 300, 512
+ANIMATED_PIXELS_MAX = ANIMATED_FRAMES_MAX * ANIMATED_PX**2  # more than these are fitted, unless a size is asked for
 DEFAULT_FRAME_MS, FASTEST_FRAME_MS = 100, 20
 # Palettes, segmented ones, and the data of lookup tables. Source: PS3.6 §6
 TABLES = frozenset((0x00281201, 0x00281202, 0x00281203, 0x00281221, 0x00281222, 0x00281223, 0x00283006))
@@ -91,7 +92,8 @@ def render_animation(services: Services, instance: Instance, frame_numbers: Sequ
         raise BadRequest(f"at most {ANIMATED_FRAMES_MAX} frames are animated: name them", field="frames")
     reader = FrameReader(services, instance)
     dataset = dataset_with_tables(reader)
-    size = look.size or (ANIMATED_PX, ANIMATED_PX)
+    pixels = len(frame_numbers) * int(number(dataset, "Rows") or 0) * int(number(dataset, "Columns") or 0)
+    size = look.size or ((ANIMATED_PX, ANIMATED_PX) if pixels > ANIMATED_PIXELS_MAX else None)
 
     def drawn(frame_number: int) -> "Image":
         image = draw(reader.pixels(frame_number), dataset, look.window, size, frame_number, look.region)
