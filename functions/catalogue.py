@@ -157,7 +157,7 @@ FUNCTIONS = described(
             *asked("studies.arrange", "DELETE /worklist/pools/{pool}", "PUT /worklist/readers/{member}"),
             *asked("studies.arrange", "PUT /worklist/turnaround"),
             Route("POST", "/studies", "studies.upload", streamed=True),
-            *asked("studies.upload", "POST /uploads", "GET /uploads/{upload}", "PUT /uploads/{upload}/{part}"),
+            *asked("studies.upload", "POST /uploads", "GET /uploads/{upload}", "POST /uploads/{upload}/parts"),
             *asked("studies.upload", "POST /uploads/{upload}/finish"),
         ),
         # What is brought is indexed at once, as the indexer does it.

@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from pacs.bootstrap import services
@@ -13,7 +13,7 @@ from pacs.entry.body import received_body, spool_beside
 from pacs.entry.form import read_form
 from pacs.entry.http import CurrentScope, client_address
 from pacs.reading.arriving import Arrival, ReceivedFile, branch_for, codes_of, take_files
-from pacs.reading.uploads import begin_upload, finish_upload, read_upload, write_part
+from pacs.reading.uploads import begin_upload, finish_upload, read_upload, sign_parts
 
 router = APIRouter()
 
@@ -40,6 +40,14 @@ class UploadRequest(BaseModel):
     study_date: Short = ""
     branch: Short = ""
     urgent: Short = ""
+
+
+class PartsRequest(BaseModel):
+    """Which parts are going to be sent; the first has number 1."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    numbers: list[int]
 
 
 OWN = ("name", "size_bytes", "batch", "position")
@@ -74,11 +82,10 @@ async def show_upload(scope: CurrentScope, upload: str) -> dict[str, Any]:
     return read_upload(services(), scope, upload)
 
 
-@router.put("/uploads/{upload}/{part}", status_code=204)
-async def store_part(request: Request, scope: CurrentScope, upload: str, part: int) -> Response:
-    """One part of a file; the first has number 1. Safe to repeat."""
-    write_part(services(), scope, upload, part, await request.body())
-    return Response(status_code=204)
+@router.post("/uploads/{upload}/parts")
+async def ask_for_parts(scope: CurrentScope, upload: str, asked: PartsRequest) -> dict[str, Any]:
+    """Where parts of the file are sent, each as the `file` of a form with the fields that are told."""
+    return {"parts": sign_parts(services(), scope, upload, asked.numbers)}
 
 
 @router.post("/uploads/{upload}/finish")

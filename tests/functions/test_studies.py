@@ -136,8 +136,11 @@ def test_files_in_parts_go_on_where_they_were_and_make_one_study_of_a_batch(clin
         path = f"/uploads/{begun['id']}"
         early = call(clinic, "POST", f"{path}/finish")
         assert (early.status_code, early.json()["field"]) == (409, "parts")
-        assert call(clinic, "PUT", f"{path}/1", content=b"short").json()["field"] == "part"
-        assert call(clinic, "PUT", f"{path}/1", content=jpeg()).status_code == 204
+        assert call(clinic, "POST", f"{path}/parts", json={"numbers": [2]}).json()["field"] == "numbers"
+        [part] = call(clinic, "POST", f"{path}/parts", json={"numbers": [1]}).json()["parts"]
+        assert part["url"].startswith("/objects/exchange/uploads/")
+        assert clinic.client.post(part["url"], data=part["fields"], files={"file": b"short"}).status_code == 400
+        assert clinic.client.post(part["url"], data=part["fields"], files={"file": jpeg()}).status_code == 204
         assert call(clinic, "GET", path).json()["received"] == [1]
         studies += call(clinic, "POST", f"{path}/finish").json()["studies"]
     assert studies[0] == studies[1]

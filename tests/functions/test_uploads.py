@@ -59,20 +59,28 @@ def test_what_cannot_be_taken_is_refused(clinic: Any) -> None:
     assert branch_for(clinic.services, clinic.scope, "merkez") == clinic.made.branch_id
 
 
+def send_part(clinic: Any, upload: str, number: int, body: bytes) -> int:
+    """Send a part as a browser does, to where the archive says."""
+    [part] = uploads.sign_parts(clinic.services, clinic.scope, upload, [number])
+    return int(clinic.client.post(part["url"], data=part["fields"], files={"file": body}).status_code)
+
+
 def test_an_upload_goes_on_where_it_was(clinic: Any, sample: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uploads, "PART_BYTES", 10_000)
     services, scope, body = clinic.services, clinic.scope, sample("CT_small.dcm")
     begun = uploads.begin_upload(services, scope, name="disk/CT 1.dcm", size_bytes=len(body), typed={})
     assert (begun["parts"], begun["received"]) == (4, [])
     for number in (1, 4, 1):
-        uploads.write_part(services, scope, begun["id"], number, body[(number - 1) * 10_000 : number * 10_000])
-    with pytest.raises(BadRequest):
-        uploads.write_part(services, scope, begun["id"], 2, b"short")
+        send_part(clinic, begun["id"], number, body[(number - 1) * 10_000 : number * 10_000])
+    assert send_part(clinic, begun["id"], 2, b"short") == 400
+    for numbers in ([], [0], [5], [1] * 101):
+        with pytest.raises(BadRequest):
+            uploads.sign_parts(services, scope, begun["id"], numbers)
     with pytest.raises(Conflict):
         uploads.finish_upload(services, scope, begun["id"])
     assert uploads.read_upload(services, scope, begun["id"])["received"] == [1, 4]
     for number in (2, 3):
-        uploads.write_part(services, scope, begun["id"], number, body[(number - 1) * 10_000 : number * 10_000])
+        send_part(clinic, begun["id"], number, body[(number - 1) * 10_000 : number * 10_000])
     done = uploads.finish_upload(services, scope, begun["id"])
     assert (done["state"], done["stored"], done["received"], len(done["studies"])) == ("stored", 1, [], 1)
     assert uploads.finish_upload(services, scope, begun["id"]) == done
@@ -90,7 +98,7 @@ def test_finishing_takes_as_long_as_it_may_and_goes_on(clinic: Any, sample: Samp
         target.writestr("a.jpg", jpeg())
     services, scope, body = clinic.services, clinic.scope, packed.getvalue()
     begun = uploads.begin_upload(services, scope, name="disk.zip", size_bytes=len(body), typed={})
-    uploads.write_part(services, scope, begun["id"], 1, body)
+    send_part(clinic, begun["id"], 1, body)
     told = [uploads.finish_upload(services, scope, begun["id"], for_s=-1.0) for _ in range(3)]
     assert [(each["state"], each["stored"]) for each in told] == [("storing", 1), ("storing", 2), ("stored", 2)]
     assert (told[-1]["problems"][0]["name"], told[-1]["problems"][0]["code"]) == ("a.jpg", "BAD_REQUEST")
@@ -98,7 +106,7 @@ def test_finishing_takes_as_long_as_it_may_and_goes_on(clinic: Any, sample: Samp
 
 def test_an_upload_that_was_left_is_forgotten(clinic: Any, clock: Any) -> None:
     begun = uploads.begin_upload(clinic.services, clinic.scope, name="a", size_bytes=3, typed={})
-    uploads.write_part(clinic.services, clinic.scope, begun["id"], 1, b"abc")
+    send_part(clinic, begun["id"], 1, b"abc")
     assert prune_uploads(clinic.services) == {"uploads": 0}
     clock.at += KEPT * 1000
     assert prune_uploads(clinic.services) == {"uploads": 1}

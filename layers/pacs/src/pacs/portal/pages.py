@@ -30,6 +30,11 @@ HEADERS = {
 THEMES = ("light", "dark")
 
 
+def connecting_to(origin: str) -> str:
+    """The policy of a page whose scripts speak to one more origin."""
+    return POLICY.replace("connect-src 'self'", f"connect-src 'self' {origin}")
+
+
 @dataclass(frozen=True)
 class DoorSign:
     """What stands at a door: its two addresses, and whom it is for."""

@@ -6,7 +6,7 @@ it is done; what was stored before is not stored again.
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
@@ -33,7 +33,9 @@ from pacs.reading.arriving import (
 from pacs.reading.naming import require_name, require_uuid
 from pacs.reading.typed import read_details
 
-PART_BYTES = 4 << 20  # with base64 as much as a function takes
+PART_BYTES = 8 << 20
+FORM_LIFE_S = 3600
+SIGNED_AT_ONCE = 100
 MOST_BYTES = 16 << 30
 FINISH_S = 20.0
 AT_ONCE = 100  # instances that are indexed together
@@ -129,18 +131,34 @@ def received(services: Services, scope: Scope, upload_id: str) -> set[int]:
     return {int(info.key.rpartition("/")[2]) for info in services.exchange.scan(prefix(scope, upload_id))}
 
 
-def write_part(services: Services, scope: Scope, upload_id: str, number: int, body: bytes) -> None:
-    """Take a part, the first of which has number 1. Safe to repeat. Raises NotFound, BadRequest, Conflict."""
+def sign_parts(services: Services, scope: Scope, upload_id: str, numbers: Sequence[int]) -> list[dict[str, Any]]:
+    """Where these parts, the first of which has number 1, are sent: each as the `file` of a form with these fields.
+
+    An address of this archive itself comes without its origin, for it may have several names. A part may be sent again.
+    Raises NotFound, BadRequest, Conflict.
+    """
     upload = find_upload(services, scope, upload_id)
     if upload["state"] != "receiving":
         raise Conflict("the upload has its parts already", field="upload")
     last = number_of_parts(upload)
-    if not 1 <= number <= last:
-        raise BadRequest(f"the parts of this upload are 1 to {last}", field="part")
-    length = PART_BYTES if number < last else upload["size_bytes"] - (last - 1) * PART_BYTES
-    if len(body) != length:
-        raise BadRequest(f"this part has {length} bytes", field="part")
-    services.exchange.put(part_key(scope, upload["id"], number), body)
+    if not 1 <= len(numbers) <= SIGNED_AT_ONCE or not all(1 <= number <= last for number in numbers):
+        raise BadRequest(f"1 to {SIGNED_AT_ONCE} of the parts 1 to {last} are asked for", field="numbers")
+    return [signed_part(services, scope, upload, number) for number in numbers]
+
+
+def signed_part(services: Services, scope: Scope, upload: Mapping[str, Any], number: int) -> dict[str, Any]:
+    length = min(PART_BYTES, upload["size_bytes"] - (number - 1) * PART_BYTES)
+    key = part_key(scope, upload["id"], number)
+    form = services.exchange.presign_post(key, expires_s=FORM_LIFE_S, least_bytes=length, most_bytes=length)
+    return {"number": number, "url": form.url.removeprefix(services.settings.origin), "fields": dict(form.fields)}
+
+
+def parts_origin(services: Services) -> str:
+    """Where browsers send parts to, when that is not where the archive is itself."""
+    url = services.exchange.presign_post("uploads/x", expires_s=1, least_bytes=1, most_bytes=1).url
+    scheme, _, rest = url.partition("://")
+    origin = f"{scheme}://{rest.partition('/')[0]}"
+    return "" if origin == services.settings.origin else origin
 
 
 def finish_upload(
