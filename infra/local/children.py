@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -30,6 +31,7 @@ BACKOFF_MAX_S = 10.0
 SETTLED_S = 10.0
 LOG_BYTES_MAX = 10 << 20
 FAILED = 70
+GIVE_BACK_EVERY_S = 10.0
 
 
 def fork(name: str, main: Callable[[], None], log: Path) -> int:
@@ -49,6 +51,7 @@ def fork(name: str, main: Callable[[], None], log: Path) -> int:
     status = FAILED
     try:
         become_child(name, parent, log)
+        threading.Thread(target=give_memory_back, name="memory", daemon=True).start()
         main()
         status = 0
     except SystemExit as ended:
@@ -82,6 +85,15 @@ def become_child(name: str, parent: int, log: Path) -> None:
     os.close(output)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+
+
+def give_memory_back() -> None:
+    """Return what is free to the system, again and again. glibc keeps free room below what is still used, which after
+    large images is most of it; another C library may have no such call.
+    """
+    over = threading.Event()
+    while hasattr(LIBC, "malloc_trim") and not over.wait(GIVE_BACK_EVERY_S):
+        LIBC.malloc_trim(0)
 
 
 def ended(pid: int) -> int | None:
