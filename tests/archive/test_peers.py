@@ -1,6 +1,7 @@
 """The table of modalities as administrators keep it: one's own entries, in nobody else's way."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -105,6 +106,14 @@ def test_nobody_takes_what_another_organizations_modalities_send(
         peers.forget_modality(archive, Scope(second[0].organization_id, "admin"), "Own")
     same = organization(archive, "Aynı", "MERKEZ")
     assert peers.branch_titles(archive, same[0]) == {}
+
+
+def test_in_the_cloud_the_first_table_lets_in_whom_it_lists(archive: Any) -> None:
+    assert peers.read_table(archive)["mode"] == "open"
+    far = replace(archive, settings=replace(archive.settings, platform="aws"))
+    peers.keep_modality(far, far.scope, {**CT, "branch_id": far.branch_id})
+    assert (match(far, "CT1").modality, match(far, "MR1").unknown) == ("CT", "calling")
+    assert peers.list_known(far, far.scope)[0] == "strict"
 
 
 def test_peers_are_an_organizations_own(

@@ -32,7 +32,7 @@ WISHES_MAX = 16
 
 
 def read_table(services: Services) -> dict[str, Any]:
-    """The document as it is; one that lets everybody in to the first branch where there is none yet."""
+    """The document as it is. Where there is none yet: strangers land in the first branch, in the cloud nowhere."""
     try:
         table: dict[str, Any] = json.loads(services.exchange.get(modalities.KEY)[1])
     except ObjectNotFound:
@@ -40,7 +40,7 @@ def read_table(services: Services) -> dict[str, Any]:
         if found is None:
             raise Unavailable("there is no organization yet") from None
         place = {"organization_id": found[0], "branch_id": found[1]}
-        table = {"mode": "open", "default": place}
+        table = {"mode": "strict" if services.settings.platform == "aws" else "open", "default": place}
     return {"branches": [], "modalities": [], "peers": [], **table}
 
 
