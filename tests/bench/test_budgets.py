@@ -30,7 +30,7 @@ IMPORT_MODULES = {
     "indexer": 735,
     "launch": 720,
     "migrate": 500,
-    "pages": 800,
+    "pages": 830,
     "portal": 620,
     "shares": 745,
     "reports": 675,
