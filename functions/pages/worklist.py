@@ -11,7 +11,7 @@ from pacs.entry.browser import page_scope
 from pacs.errors import BadRequest
 from pacs.people.permissions import may
 from pacs.people.scope import Scope
-from pacs.portal.worklist import Asked, list_work, seen_branches, views
+from pacs.portal.worklist import STILL_OPEN, Asked, list_work, seen_branches, views
 from pacs.reading import filters, work
 from pacs.reading.readers import list_pools, list_readers
 
@@ -37,6 +37,7 @@ async def show_worklist(
         "worklist.html",
         scope,
         asked=asked,
+        still_open=STILL_OPEN,
         listed=list_work(services(), scope, asked, after=after),
         standing=standing,
         saved=saved,

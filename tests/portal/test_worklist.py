@@ -43,6 +43,7 @@ def test_studies_are_found_by_what_the_form_says(clinic: Any, studies: dict[str,
         return rows(show(clinic, f"/worklist?{query}", scope).text)
 
     assert found("") == found("state=received") == [ct, mr] and found("state=final") == []
+    assert found("order=newest") == found("q=") == [mr, ct] and found("q=&order=worklist") == [ct, mr]
     assert found("q=yilmaz") == found("q=p-yil") == found("modality=ct&from=2000-01-01") == found(f"q={ct}") == [ct]
     assert found("modality=mr") == [mr] and found("to=1990-01-01") == [] and found("branch=NONE") == []
     html = show(clinic, "/worklist", scope).text

@@ -28,17 +28,25 @@ STILL_OPEN = ",".join(OPEN)
 class Asked:
     """What somebody asks of the list: parameters as GET /studies takes them, one text each."""
 
-    values: Mapping[str, str]
+    values: dict[str, str]
 
     @classmethod
     def of(cls, given: Mapping[str, str]) -> "Asked":
-        """Those of a query that a list knows."""
+        """Those of a query that a list knows; a bare address asks for what is still open."""
+        if not PARAMETERS & given.keys():
+            return cls({"state": STILL_OPEN})
         return cls({name: given[name][:LONGEST] for name in sorted(PARAMETERS & given.keys()) if given[name]})
 
     @property
     def wanted(self) -> Wanted:
         """Raises BadRequest, naming the parameter at fault."""
-        return read_wanted({name: [value] for name, value in self.values.items()})
+        return read_wanted({name: [value] for name, value in (self.values | {"order": self.order}).items()})
+
+    @property
+    def order(self) -> str:
+        """What waits longest comes first among what waits; of everything the newest does."""
+        narrowed = any(self[name] for name in ("state", "late", "urgent", "assigned", "reader", "pool"))
+        return self["order"] or ("worklist" if narrowed else "newest")
 
     @property
     def address(self) -> str:
@@ -70,11 +78,12 @@ ARRANGING: tuple[tuple[str, dict[str, str]], ...] = (
     (marked("Being read"), {"state": "claimed,draft"}),
 )
 EVERYBODYS: tuple[tuple[str, dict[str, str]], ...] = (
+    (marked("Still open"), {"state": STILL_OPEN}),
     (marked("Urgent"), {"state": STILL_OPEN, "urgent": "true"}),
     (marked("Late"), {"late": "true"}),
     (marked("Preliminary"), {"state": "preliminary"}),
     (marked("Final"), {"state": "final,addendum", "order": "newest"}),
-    (marked("All"), {}),
+    (marked("All"), {"order": "newest"}),
 )
 
 
