@@ -1,6 +1,7 @@
 """Every function behind the local gateway, in this process, over a fresh archive on real parts."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -78,17 +79,19 @@ def staffed(databases: Databases, founded: Founded) -> str:
 
 
 @pytest.fixture
-def clinic(
-    request: pytest.FixtureRequest,
-    tmp_path: Path,
-    databases: Databases,
-    founded: Founded,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Clinic]:
-    template, made = founded
-    name = databases.create(template=staffed(databases, founded) if "doors" in request.fixturenames else template)
+def clinic(request: pytest.FixtureRequest, tmp_path: Path, databases: Databases, founded: Founded) -> Iterator[Clinic]:
+    template = staffed(databases, founded) if "doors" in request.fixturenames else founded[0]
+    with opened(tmp_path, databases, template, founded[1]) as clinic:
+        yield clinic
+
+
+@contextmanager
+def opened(folder: Path, databases: Databases, template: str, made: FirstAdministrator) -> Iterator[Clinic]:
+    """A clinic over a copy of a database, until it is left."""
+    name = databases.create(template=template)
+    monkeypatch = pytest.MonkeyPatch()
     for variable, value in {
-        "PACS_HOME": str(tmp_path),
+        "PACS_HOME": str(folder),
         "PACS_DATABASE_DSN": databases.postgres.dsn_of(name),
         "PACS_PUBLIC_URL": "http://testserver",
         "PACS_TOPICS": '{"instance-indexed": ["derive", "log"]}',
@@ -108,6 +111,7 @@ def clinic(
     queue.close()
     services.database.close()
     databases.used.append(name)
+    monkeypatch.undo()
     bootstrap.settings.cache_clear()
     bootstrap.services.cache_clear()
 

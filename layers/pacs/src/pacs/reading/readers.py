@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import text
 
+from pacs.archive.search import scope_conditions
 from pacs.errors import BadRequest, NotFound
 from pacs.people.scope import Scope
 from pacs.ports import Database, Statements
@@ -23,11 +24,11 @@ IS_READER = (
     " join branches b on b.id = g.branch_id where g.member_id = m.id"
     " and b.organization_id = cast(:organization_id as uuid)))"
 )
-READERS = text(
+READERS = (
     "select cast(m.id as text) as id, m.name,"  # noqa: S608 - our own words
     " coalesce((select jsonb_agg(r.modality order by r.modality)"
     " from reader_modalities r where r.organization_id = cast(:organization_id as uuid) and r.member_id = m.id), '[]')"
-    " as modalities, (select count(*) from studies s where s.organization_id = cast(:organization_id as uuid)"
+    " as modalities, (select count(*) from studies s where {covered}"
     " and s.state in ('assigned', 'claimed', 'draft', 'preliminary')"
     " and coalesce(s.claimed_by, s.assigned_member_id) = m.id) as waiting"
     f" from organization_members m where {IS_READER} order by m.name, m.id"
@@ -72,8 +73,13 @@ FIND_READER = text(f"select m.id from organization_members m where m.id = cast(:
 
 
 def list_readers(statements: Statements, scope: Scope) -> list[dict[str, Any]]:
-    """Whom studies can be assigned to: id, name, modalities (none: all of them), and how many wait for them."""
-    return [dict(row) for row in statements.fetch(READERS, {"organization_id": scope.organization_id})]
+    """Whom studies can be assigned to: id, name, modalities (none: all of them), and how many wait for them.
+
+    What waits is counted as far as the scope sees it.
+    """
+    parameters: dict[str, Any] = {}
+    covered = " and ".join(scope_conditions(scope, parameters))
+    return [dict(row) for row in statements.fetch(text(READERS.replace("{covered}", covered)), parameters)]
 
 
 def set_modalities(database: Database, scope: Scope, member_id: str, modalities: Sequence[str]) -> None:
