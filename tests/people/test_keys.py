@@ -141,6 +141,17 @@ def test_a_rotated_key_lives_on_for_the_overlap(
     assert by_id[short.id]["replaced_by"] == following.id and by_id[following.id]["name"] == "short"
 
 
+def test_nobody_gets_another_members_key_by_rotating_it(
+    database: PsycopgDatabase, scope: Scope, manager: Member, made: MadeKey
+) -> None:
+    centre = Scope(scope.organization_id, "centre", branches=(), member_id=scope.organization_id, manager=True)
+    with pytest.raises(Forbidden):
+        rotate_key(database, centre, made.id, DAY, NOW)
+    own = replace(centre, member_id=manager.id)
+    assert rotate_key(database, own, made.id, DAY, NOW).key != made.key
+    revoke_key(database, centre, made.id, NOW)
+
+
 def test_other_organizations_keys_do_not_exist(database: PsycopgDatabase, made: MadeKey) -> None:
     other = Scope(add_organization(database, "Başka"), "admin")
     assert list_keys(database, other, NOW) == [] and usage_by_day(database, other, NOW) == []

@@ -137,7 +137,8 @@ def create_key(statements: Statements, scope: Scope, member: Member, new: NewKey
 def rotate_key(statements: Statements, scope: Scope, id: str, overlap: timedelta, now: datetime) -> MadeKey:
     """A new key of the same name, scopes and length of life; the old one is good for `overlap` more.
 
-    Wants a transaction. Raises NotFound, BadRequest; Conflict for a key that is not good any more, or has a successor.
+    Wants a transaction. Raises NotFound, BadRequest; Forbidden for another member's key, unless by an administrator;
+    Conflict for a key that is not good any more, or has a successor.
     """
     if not timedelta() <= overlap <= LONGEST_OVERLAP:
         raise BadRequest(f"keys overlap for at most {LONGEST_OVERLAP.days} days", field="overlap")
@@ -146,6 +147,8 @@ def rotate_key(statements: Statements, scope: Scope, id: str, overlap: timedelta
     if not rows:
         raise Conflict("the key is not good any more, or has been rotated", field="key")
     old = rows[0]
+    if scope.role not in ("admin", "system") and old["member_id"] != scope.member_id:
+        raise Forbidden("who rotates a key gets it: that is for its own manager, or an administrator", field="key")
     expires_at = now + (old["expires_at"] - old["created_at"]) if old["expires_at"] else None
     made = add_key(statements, old["member_id"], scope, NewKey(old["name"], old["scopes"], expires_at), now)
     statements.fetch(END, {"id": id, "replaced_by": made.id, "until": now + overlap})
