@@ -98,9 +98,8 @@ class OpenIdProvider:
         return 200, {"token_type": "Bearer", "id_token": token}
 
 
-@contextmanager
-def serving(provider: OpenIdProvider) -> Iterator[OpenIdProvider]:
-    """Let a provider answer over HTTP."""
+def handler_of(provider: OpenIdProvider) -> type[BaseHTTPRequestHandler]:
+    """What answers for a provider."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -131,7 +130,13 @@ def serving(provider: OpenIdProvider) -> Iterator[OpenIdProvider]:
         def log_message(self, *_: Any) -> None:
             """Nobody reads it."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    return Handler
+
+
+@contextmanager
+def serving(provider: OpenIdProvider) -> Iterator[OpenIdProvider]:
+    """Let a provider answer over HTTP."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler_of(provider))
     provider.port = server.server_port
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
