@@ -10,7 +10,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sqlalchemy import text
@@ -129,11 +129,13 @@ def month(n: int) -> str:
     return f"{day(n + 30 * STUDIES_A_DAY)}-{day(n)}"
 
 
-def fill(database: PsycopgDatabase, studies: int, organization: str = ORGANIZATION) -> None:
-    """Synthetic studies, the newest first, some of them of one patient."""
+def fill(
+    database: PsycopgDatabase, studies: int, organization: str = ORGANIZATION, statements: Sequence[str] = FILL
+) -> None:
+    """Synthetic studies, the newest first, some of them of one patient; the first statement makes studies alone."""
     names = {"families": FAMILIES.split(), "given": GIVEN.split()}
     given = {"organization": organization, "a_day": STUDIES_A_DAY, "studies": studies, **names}
-    for statement in FILL:
+    for statement in statements:
         database.fetch(text(statement), {name: value for name, value in given.items() if f":{name}" in statement})
 
 

@@ -72,6 +72,14 @@ create table studies (
 create index studies_worklist on studies
   (organization_id, state, (not urgent), created_at, study_instance_uid);
 
+-- The other orders in which pages of the worklist come.
+create index studies_urgent on studies (organization_id, (not urgent), created_at, study_instance_uid);
+
+create index studies_by_patient on studies (organization_id, coalesce(patient_name, ''), study_instance_uid);
+
+create index studies_by_date on studies
+  (organization_id, coalesce(study_date, '') desc, coalesce(study_time, '') desc, study_instance_uid desc);
+
 create index studies_received on studies (organization_id, created_at desc, study_instance_uid desc);
 
 create index studies_patient_name on studies (organization_id, patient_name, patient_birth_date);
