@@ -181,7 +181,7 @@
     const { days, values, unit } = JSON.parse(figure.dataset.chart);
     const style = getComputedStyle(figure);
     const [ink, line, grid] = ['--pico-color', '--pico-primary', '--pico-muted-border-color'].map(name => style.getPropertyValue(name));
-    const shown = new Intl.DateTimeFormat(figure.dataset.locale, { ...(unit === 'month' ? { year: '2-digit' } : { day: 'numeric' }), month: 'short', timeZone: 'UTC' });
+    const shown = new Intl.DateTimeFormat(figure.dataset.locale, { ...(unit === 'month' ? { year: 'numeric' } : { day: 'numeric' }), month: 'short', timeZone: 'UTC' });
     const axis = { stroke: ink, grid: { stroke: grid, width: 1 }, ticks: { show: false } };
     const plot = figure.querySelector('.plot');
     plot.replaceChildren();
