@@ -11,10 +11,11 @@ from sqlalchemy import text
 
 from pacs.archive.deriving import derive_series
 from pacs.archive.lookup import Level, find_instances
-from pacs.archive.trash import delete_instances, undelete_instances
+from pacs.archive.trash import delete_instances, purge_deleted, undelete_instances
 from pacs.people.scope import Scope
 from pacs.reporting.documents import document_of
 from pacs.reporting.drafts import create_draft
+from tests.functions.doors import TurnedClock
 from tests.functions.test_privacy import instance_path, read, token_of, told_of
 
 NEW = {"PatientName": "Yılmaz^Gülşah", "PatientID": "TR-7", "AccessionNumber": "A77"}
@@ -127,6 +128,20 @@ def test_indexing_again_and_coming_back_lose_nothing_and_undoing_tells_the_origi
     assert names(clinic, PatientID="1CT1") == ["CompressedSamples^CT1"]
     keys = clinic.services.database.fetch(text("select patient_key from patients"))
     assert [each["patient_key"] for each in keys] == ['["", "1CT1"]']
+
+
+def test_what_was_told_instead_goes_with_the_study_for_good(
+    clinic: Any, clock: TurnedClock, sample: Callable[[str], bytes]
+) -> None:
+    stored = clinic.add(sample("CT_small.dcm"))
+    patient(clinic, "PUT", stored.study, {"attributes": NEW})
+    delete_instances(clinic.services, clinic.scope, Level(stored.study))
+    kept = text("select count(*) as rows from patient_corrections")
+    assert purge_deleted(clinic.services) == {"purged": 0}
+    assert clinic.services.database.fetch(kept) == [{"rows": 1}]
+    clock.pass_s(31 * 24 * 3600)
+    assert purge_deleted(clinic.services) == {"purged": 1}
+    assert clinic.services.database.fetch(kept) == [{"rows": 0}]
 
 
 def test_all_studies_of_a_patient_are_merged_into_another_and_part_again(

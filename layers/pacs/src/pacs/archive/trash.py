@@ -52,6 +52,11 @@ REVISE = text(
     " and series_instance_uid = any(:series_instance_uids) returning series_instance_uid"
 )
 FORGET = text("delete from deleted_instances where object_key = any(:object_keys)")
+# What was told of its patient instead, of a study of which nothing is left.
+FORGET_CORRECTIONS = text(
+    f"delete from patient_corrections where {OF_STUDY} and not exists (select from studies where {OF_STUDY})"  # noqa: S608
+    f" and not exists (select from deleted_instances where {OF_STUDY})"
+)
 DUE = text(
     "select cast(organization_id as text) as organization_id, study_instance_uid, series_instance_uid,"
     " sop_instance_uid, object_key from deleted_instances where delete_after <= :now"
@@ -178,6 +183,8 @@ def purge_deleted(services: Services) -> dict[str, int]:
         for (organization_id, study), rows in groupby(sorted(purged, key=study_of), key=study_of):
             scope = Scope(organization_id, "system")
             record(transaction, scope, deed("purge", Level(study), len(list(rows))))
+            forgotten = {"organization_id": organization_id, "study_instance_uid": study}
+            transaction.fetch(FORGET_CORRECTIONS, forgotten)
     for path in sorted({parse_original(row["object_key"]).series_path for row in purged}):
         forget_documents(services, path)
     return {"purged": len(purged)}

@@ -1,5 +1,5 @@
--- What is told of a study's patient instead of what its originals say. Rows are only ever added; the last one of a
--- study is in effect, and one without attributes says that nothing is told otherwise any more. `attributes` is DICOM
+-- What is told of a study's patient instead of what its originals say. Rows are added until the study is removed for
+-- good; the last one is in effect, and one without attributes says that nothing is told otherwise any more. `attributes` is DICOM
 -- JSON by tag, `columns` what the index keeps of it. Studies that were changed at once have the same deed_id.
 create table patient_corrections (
   id bigint generated always as identity primary key,
