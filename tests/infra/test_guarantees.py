@@ -204,7 +204,7 @@ def test_every_variable_of_a_function_is_one_that_settings_knows(synthesized: An
         environments.append({each["Name"]: each["Value"] for each in container["Environment"]})
         for names in environments:
             assert {name for name in names if name.startswith("PACS_")} <= known
-            assert names["PACS_PLATFORM"] == "aws"
+            assert (names["PACS_PLATFORM"], names.get("PACS_SIGN_AGAIN")) == ("aws", {"prod": "1"}.get(stage))
 
 
 @pytest.mark.parametrize("stage", STAGES)
