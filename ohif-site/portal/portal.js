@@ -145,7 +145,7 @@
   }
 
   document.addEventListener('keydown', event => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest('dialog')) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest('dialog[open]')) return;
     const typing = event.target.closest('input:not([type=checkbox]), select, textarea, [contenteditable]');
     const row = event.target.closest('[data-row]');
     const arrow = event.key.startsWith('Arrow');
