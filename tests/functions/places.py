@@ -45,7 +45,7 @@ NOBODYS = {
     **dict.fromkeys(("study", "series", "instance", "protocol", "workitem"), "1.2.3"),
     **dict.fromkeys(("filter", "member", "organization", "pool", "report", "session"), NOTHING),
     **dict.fromkeys(("share", "template", "upload"), NOTHING),
-    **dict.fromkeys(("frames", "frame", "part"), "1"),
+    **dict.fromkeys(("frames", "frame"), "1"),
     "path+": "7FE00010",
     "ae": SUBSCRIBER,
     "code": "22222222",
@@ -230,6 +230,7 @@ def body_of(route: Route, values: dict[str, str]) -> Any:
         "PATCH /api/shares/{share}": {"expires_at": (datetime.now(UTC) + timedelta(days=1)).isoformat()},
         "POST /studies/assign": {"codes": [values["code"]]},
         "PUT /studies/{code}/urgent": {"urgent": True},
+        "POST /uploads/{upload}/parts": {"numbers": [1]},
         "PUT /worklist/readers/{member}": {"modalities": []},
         "PUT /worklist/pools/{pool}": {"name": "a"},
     }
