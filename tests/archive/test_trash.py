@@ -98,6 +98,29 @@ def test_a_deleted_study_is_nowhere_and_comes_back(archive: Any, bodies: list[by
     assert audit(archive) == [("delete", None, 3, "", "admin", "192.0.2.1"), ("undelete", None, 3, "m", "admin", "")]
 
 
+def test_a_study_that_was_brought_back_keeps_its_code_and_its_work(archive: Any, bodies: list[bytes]) -> None:
+    """It had got a new code, and was as if it had just been received."""
+    level = Level(level_of(bodies[0]).study)
+    work = {"state": "claimed", "urgent": "true", "created_at": "2026-01-02", "claimed_at": "2026-01-03"}
+    people = ("claimed_by", "assigned_member_id", "assigned_pool_id")
+    work |= dict.fromkeys(people, "5eed0000-0000-4000-8000-000000000001")
+    values = ", ".join(f"{name} = '{value}'" for name, value in work.items())
+    archive.database.fetch(text(f"update studies set {values}"))
+    kept = text(f"select code, branch_id, {', '.join(work)} from studies")
+    (before,) = archive.database.fetch(kept)
+    for part in (Level(level.study, level_of(bodies[2]).series), level):
+        delete(archive, part)
+    assert archive.database.fetch(kept) == []
+    undelete_instances(archive, archive.scope, level)
+    index_again(archive)
+    assert archive.database.fetch(kept) == [before]
+    archive.database.fetch(text("update studies set state = 'final'"))
+    delete(archive, level)
+    archive.store(bodies[0])
+    archive.index()
+    assert archive.database.fetch(kept) == [{**before, "state": "final"}]
+
+
 def delete(archive: Any, level: Level) -> int:
     return delete_instances(archive, archive.scope, level)
 
@@ -161,6 +184,7 @@ def test_after_the_retention_nothing_is_left(archive: Any, bodies: list[bytes]) 
     with pytest.raises(NotFound):
         undelete_instances(archive, archive.scope, level)
     assert audit(archive)[-1] == ("purge", None, 3, "", "system", "")
+    assert archive.database.fetch(select(tables.deleted_studies)) == []
     assert reconcile(archive) == {"seen": 0, "queued": 0, "missing": 0}
 
 

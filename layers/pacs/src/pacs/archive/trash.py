@@ -52,10 +52,22 @@ REVISE = text(
     " and series_instance_uid = any(:series_instance_uids) returning series_instance_uid"
 )
 FORGET = text("delete from deleted_instances where object_key = any(:object_keys)")
-# What was told of its patient instead, of a study of which nothing is left.
-FORGET_CORRECTIONS = text(
-    f"delete from patient_corrections where {OF_STUDY} and not exists (select from studies where {OF_STUDY})"  # noqa: S608
+# People know a study by its code, and its work is at some point, also when all of it was deleted and comes back.
+KEPT = "code, state, urgent, assigned_member_id, assigned_pool_id, claimed_by, claimed_at, created_at"
+KEEP_STUDY = text(
+    f"insert into deleted_studies (organization_id, study_instance_uid, {KEPT})"  # noqa: S608
+    f" select organization_id, study_instance_uid, {KEPT} from studies where {OF_STUDY}"
+    f" and not exists (select from instances where {OF_STUDY}) on conflict (organization_id, study_instance_uid)"
+    f" do update set ({KEPT}) = ({', '.join(f'excluded.{each}' for each in KEPT.split(', '))})"
+)
+# What was told of its patient instead, and what its work was, of a study of which nothing is left.
+NOTHING_LEFT = (
+    f"{OF_STUDY} and not exists (select from studies where {OF_STUDY})"  # noqa: S608
     f" and not exists (select from deleted_instances where {OF_STUDY})"
+)
+FORGET_STUDY = (
+    text(f"delete from patient_corrections where {NOTHING_LEFT}"),  # noqa: S608
+    text(f"delete from deleted_studies where {NOTHING_LEFT}"),  # noqa: S608
 )
 DUE = text(
     "select cast(organization_id as text) as organization_id, study_instance_uid, series_instance_uid,"
@@ -97,7 +109,7 @@ def move_rows(
     }
     conditions = " and ".join([OF_STUDY, *below_study(level, parameters)])
     moved = transaction.fetch(text(MOVE.format(conditions=conditions)), parameters)
-    for statement in AFTERWARDS:
+    for statement in (KEEP_STUDY, *AFTERWARDS):
         transaction.fetch(statement, study)
     touched = sorted({row["series_instance_uid"] for row in moved})
     left = transaction.fetch(REVISE, {**study, "series_instance_uids": touched})
@@ -184,7 +196,8 @@ def purge_deleted(services: Services) -> dict[str, int]:
             scope = Scope(organization_id, "system")
             record(transaction, scope, deed("purge", Level(study), len(list(rows))))
             forgotten = {"organization_id": organization_id, "study_instance_uid": study}
-            transaction.fetch(FORGET_CORRECTIONS, forgotten)
+            for statement in FORGET_STUDY:
+                transaction.fetch(statement, forgotten)
     for path in sorted({parse_original(row["object_key"]).series_path for row in purged}):
         forget_documents(services, path)
     return {"purged": len(purged)}

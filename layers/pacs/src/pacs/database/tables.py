@@ -319,6 +319,21 @@ deleted_instances = Table(
     moment("delete_after"),
 )
 
+# What a study of which nothing was left is again when something of it comes back.
+deleted_studies = Table(
+    "deleted_studies",
+    metadata,
+    *key(2),
+    words("code", nullable=False, unique=True),
+    words("state", nullable=False),
+    Column("urgent", Boolean, nullable=False),
+    identifier("assigned_member_id"),
+    identifier("assigned_pool_id"),
+    identifier("claimed_by"),
+    Column("claimed_at", DateTime(timezone=True)),
+    moment("created_at"),
+)
+
 # Who did what; a trigger refuses every change of what was written.
 audit = Table(
     "audit",

@@ -65,16 +65,23 @@ begin
     organization_id, study_instance_uid, patient_key, study_date, study_time, accession_number,
     referring_physician_name, timezone_offset_from_utc, study_description, institution_name, patient_name,
     patient_id, issuer_of_patient_id,
-    patient_birth_date, patient_sex, patient_age, study_id, dicom, attributes_received_at, corrected_at, created_at,
-    updated_at)
-  select distinct on (i.organization_id, i.study_instance_uid collate "C")
-    i.organization_id, i.study_instance_uid, i.patient_key, a.study_date, a.study_time, a.accession_number,
+    patient_birth_date, patient_sex, patient_age, study_id, dicom, attributes_received_at, corrected_at, code, state,
+    urgent, assigned_member_id, assigned_pool_id, claimed_by, claimed_at, created_at, updated_at)
+  select i.organization_id, i.study_instance_uid, i.patient_key, a.study_date, a.study_time, a.accession_number,
     a.referring_physician_name, a.timezone_offset_from_utc, a.study_description, a.institution_name,
     a.patient_name, a.patient_id,
     a.issuer_of_patient_id, a.patient_birth_date, a.patient_sex, a.patient_age, a.study_id,
-    coalesce(i.study_dicom, '{}'), i.received_at, i.corrected_at, moment, moment
-  from incoming_instances(batch) i, jsonb_populate_record(cast(null as studies), i.study) a
-  order by i.organization_id, i.study_instance_uid collate "C", i.received_at desc, i.place desc
+    coalesce(i.study_dicom, '{}'), i.received_at, i.corrected_at, coalesce(d.code, new_study_code()),
+    coalesce(d.state, 'received'), coalesce(d.urgent, false), d.assigned_member_id, d.assigned_pool_id, d.claimed_by,
+    d.claimed_at, coalesce(d.created_at, moment), moment
+  from (
+      select distinct on (b.organization_id, b.study_instance_uid collate "C") b.* from incoming_instances(batch) b
+      order by b.organization_id, b.study_instance_uid collate "C", b.received_at desc, b.place desc
+    ) i
+    cross join jsonb_populate_record(cast(null as studies), i.study) a
+    left join deleted_studies d on (d.organization_id, d.study_instance_uid)
+      = (i.organization_id, i.study_instance_uid collate "C")
+  order by i.organization_id, i.study_instance_uid collate "C"
   on conflict (organization_id, study_instance_uid) do update set
     (patient_key, study_date, study_time, accession_number, referring_physician_name, timezone_offset_from_utc,
       study_description,

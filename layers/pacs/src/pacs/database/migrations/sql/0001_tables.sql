@@ -22,7 +22,8 @@ begin
   loop
     select string_agg(substr('23456789ABCDEFGHJKMNPQRSTVWXYZ', cast(floor(random() * 30) as integer) + 1, 1), '')
       into made from generate_series(1, 8);
-    exit when not exists (select from studies where code = made);
+    exit when not exists (select from studies where code = made)
+      and not exists (select from deleted_studies where code = made);
   end loop;
   return made;
 end
@@ -211,6 +212,21 @@ create table deleted_instances (
 );
 
 create index deleted_instances_due on deleted_instances (delete_after);
+
+-- What a study of which nothing was left is again when something of it comes back: people know it by its code.
+create table deleted_studies (
+  organization_id uuid not null,
+  study_instance_uid text collate "C" not null,
+  code text collate "C" not null unique,
+  state text collate "C" not null,
+  urgent boolean not null,
+  assigned_member_id uuid,
+  assigned_pool_id uuid,
+  claimed_by uuid,
+  claimed_at timestamptz,
+  created_at timestamptz not null,
+  primary key (organization_id, study_instance_uid)
+);
 
 create table audit (
   id bigint generated always as identity primary key,
