@@ -27,6 +27,7 @@ class Stored:
     of its patient instead of what the original says.
     """
 
+    study: str
     series: str
     instance: str
     sop_class_uid: str
@@ -46,11 +47,31 @@ class Index:
     def has_database(self) -> bool:
         return bool(self._services.settings.database_dsn or self._services.settings.database_arn)
 
-    def record(self, rows: Sequence[dict[str, Any]]) -> None:
+    def record_connections(self, rows: Sequence[dict[str, Any]]) -> None:
         """Write associations that have ended down. Raises DatabaseUnavailable."""
         from pacs.archive.connections import record_connections
 
         record_connections(self._services.database, rows)
+
+    def record_transfers(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Write what peers were given into the audit, under their AE titles. Raises DatabaseUnavailable."""
+        from pacs.people.audit import REFUSED, SUCCESS, Deed, record
+        from pacs.people.scope import Scope
+
+        with self._services.database.transaction() as statements:
+            for row in rows:
+                record(
+                    statements,
+                    Scope(row["organization_id"], "system", member_id=row["calling_ae"]),
+                    Deed(
+                        "transfer",
+                        row["study"],
+                        number_of_instances=row["instances"],
+                        subject=row["subject"],
+                        outcome=REFUSED if row["failed"] else SUCCESS,
+                    ),
+                    source_ip=row["address"],
+                )
 
     def close(self) -> None:
         """Leave the database, if anybody has asked."""
@@ -99,6 +120,7 @@ class Index:
                 continue  # deleted meanwhile
             for each in found:
                 yield Stored(
+                    study,
                     each.path.series,
                     each.path.instance,
                     each.sop_class_uid,

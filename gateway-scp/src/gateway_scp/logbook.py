@@ -1,4 +1,4 @@
-"""Associations that have ended, written into the database for administrators; whether that works or not.
+"""Associations that have ended, and what peers were given, written into the database; whether that works or not.
 
 Written by a thread of its own: neither an association nor a modality ever waits for the database.
 """
@@ -6,7 +6,7 @@ Written by a thread of its own: neither an association nor a modality ever waits
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from gateway_scp import log
@@ -14,27 +14,29 @@ from gateway_scp.records import Visit
 from pacs.errors import PacsError
 
 RETRY_S = 15.0
-KEPT = 1000  # as many wait for a database that does not answer; the exchange store has them all
+KEPT = 1000  # as many wait for a database that does not answer; of associations the exchange store has them all
 LAST_S = 5.0
 
 Row = dict[str, Any]
 
 
 class Logbook:
-    """`record` writes rows and raises PacsError when it cannot."""
+    """`record` writes rows of what `name` says, all or none of them, and raises PacsError when it cannot."""
 
-    def __init__(self, record: Callable[[Sequence[Row]], None]) -> None:
+    def __init__(self, name: str, record: Callable[[Sequence[Row]], None]) -> None:
+        self._name = name
         self._record = record
         self._arrived: queue.SimpleQueue[Row | None] = queue.SimpleQueue()
         self._waiting: deque[Row] = deque(maxlen=KEPT)
-        self._thread = threading.Thread(target=self._run, name="logbook", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"logbook of {name}", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
-    def note(self, visit: Visit) -> None:
-        """Let an association that has ended be written down."""
-        self._arrived.put(row_of(visit))
+    def note(self, rows: Iterable[Row]) -> None:
+        """Let these be written down."""
+        for row in rows:
+            self._arrived.put(row)
 
     def stop(self) -> None:
         """Write the last ones, if the database answers soon."""
@@ -50,7 +52,7 @@ class Logbook:
                     self._record(list(self._waiting))
                     self._waiting.clear()
             except PacsError as error:
-                log.warning("associations not written down yet", reason=error.message, waiting=len(self._waiting))
+                log.warning(f"{self._name} not written down yet", reason=error.message, waiting=len(self._waiting))
 
     def _collect(self) -> bool:
         """Wait for the next ones, or for the time to try again; whether these were the last."""

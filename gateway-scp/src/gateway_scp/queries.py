@@ -19,10 +19,11 @@ from gateway_scp.conversation import (
 )
 from gateway_scp.finding import find
 from gateway_scp.getting import Giver
-from gateway_scp.index import Index
+from gateway_scp.index import Index, Stored
+from gateway_scp.logbook import Logbook
 from gateway_scp.moving import destination, mover
 from gateway_scp.peers import Peers
-from gateway_scp.retrieving import ALL_FAILED, chosen, perform
+from gateway_scp.retrieving import ALL_FAILED, Progress, Send, chosen, perform
 from gateway_scp.wire import C_FIND_RQ, C_GET_RQ, C_MOVE_RQ, Acceptor
 from pacs.dicom.modalities import Match, Place
 from pacs.errors import NotConfigured, PacsError, Unavailable
@@ -34,13 +35,14 @@ NO_COUNT = 0xA701  # out of resources: unable to calculate the number of matches
 
 @dataclass(frozen=True)
 class Desk:
-    """What requests are answered from."""
+    """What requests are answered from; `transfers` writes down what peers were given."""
 
     index: Index
     peers: Peers
     originals: ObjectStore
     ae_title: str
     peer_tls: ssl.SSLContext
+    transfers: Logbook
 
 
 def serve(association: Acceptor, request: Request, desk: Desk) -> None:
@@ -53,8 +55,10 @@ def serve(association: Acceptor, request: Request, desk: Desk) -> None:
             visit.given["matches"] += find(conversation, desk.index, place, desk.ae_title)
         elif request.command == C_GET_RQ:
             giver = Giver(association, desk.originals)
-            progress = perform(conversation, chosen(conversation, desk.index, place), giver.send)
-            visit.given += Counter({"got": progress.given, "not got": len(progress.failed)})
+            instances = chosen(conversation, desk.index, place)
+            to = f"C-GET to {visit.calling_ae}"
+            progress = give(conversation, desk, place, instances, giver.send, to)
+            visit.given += Counter({"got": progress.given.total(), "not got": len(progress.failed)})
         else:
             move(conversation, desk, place)
     except OSError:
@@ -71,12 +75,36 @@ def move(conversation: Conversation, desk: Desk, place: Place) -> None:
     peer = destination(desk.peers.current(), request.destination, place)
     instances = chosen(conversation, desk.index, place)
     if not instances:
-        perform(conversation, [], lambda stored: ALL_FAILED)
+        perform(conversation, [], lambda stored: ALL_FAILED, Progress(0))
         return
     originator = visit.calling_ae, request.message_id
     with mover(peer, instances, desk.originals, desk.ae_title, originator, desk.peer_tls) as sender:
-        progress = perform(conversation, instances, sender.send)
-    visit.given += Counter({"moved": progress.given, "not moved": len(progress.failed)})
+        to = f"C-MOVE to {peer.ae_title} at {peer.host}:{peer.port}"
+        progress = give(conversation, desk, place, instances, sender.send, to)
+    visit.given += Counter({"moved": progress.given.total(), "not moved": len(progress.failed)})
+
+
+def give(
+    conversation: Conversation, desk: Desk, place: Place, instances: list[Stored], send: Send, to: str
+) -> Progress:
+    """Run the sub-operations, and have it written down, study by study, however they end. Source: PS3.15 §A.5.3.7"""
+    progress, visit = Progress(len(instances)), conversation.visit
+    try:
+        perform(conversation, instances, send, progress)
+    finally:
+        desk.transfers.note(
+            {
+                "organization_id": place.organization_id,
+                "calling_ae": visit.calling_ae,
+                "address": visit.address,
+                "subject": to,
+                "study": study,
+                "instances": progress.given[study],
+                "failed": progress.not_given[study],
+            }
+            for study in sorted({*progress.given, *progress.not_given})
+        )
+    return progress
 
 
 def admitted(match: Match | None) -> Match:

@@ -4,6 +4,7 @@ Source: PS3.4 §C.4.2 and §C.4.3, PS3.7 §9.1.3 and §9.1.4
 """
 
 import struct
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -36,18 +37,23 @@ Send = Callable[[Stored], int | None]  # the status with which the peer answered
 
 @dataclass
 class Progress:
-    """How many sub-operations there are and were. Source: PS3.4 §C.4.2.1.6 to §C.4.2.1.9"""
+    """How many sub-operations there are and were; `given` and `not_given` count instances by their study.
+
+    Source: PS3.4 §C.4.2.1.6 to §C.4.2.1.9
+    """
 
     remaining: int
     completed: int = 0
     warned: int = 0
     failed: list[str] = field(default_factory=list)
+    given: Counter[str] = field(default_factory=Counter)
+    not_given: Counter[str] = field(default_factory=Counter)
 
     def counts(self, *, final: bool = False) -> dict[int, int]:
         counts = {COMPLETED: self.completed, FAILED: len(self.failed), WARNING: self.warned}
         return counts if final else {REMAINING: self.remaining, **counts}
 
-    def count(self, instance: str, status: int | None) -> None:
+    def count(self, stored: Stored, status: int | None) -> None:
         """One more is done; a status of None: it was not even answered."""
         self.remaining -= 1
         if status == SUCCESS:
@@ -55,19 +61,17 @@ class Progress:
         elif status in WARNINGS:
             self.warned += 1
         else:
-            self.failed.append(instance)
-
-    @property
-    def given(self) -> int:
-        """How many the peer has now."""
-        return self.completed + self.warned
+            self.failed.append(stored.instance)
+            self.not_given[stored.study] += 1
+            return
+        self.given[stored.study] += 1
 
     @property
     def status(self) -> int:
         """Source: PS3.4 §C.4.2.3.1"""
         if not self.failed and not self.warned:
             return SUCCESS
-        return NOT_ALL_WELL if self.given else ALL_FAILED
+        return NOT_ALL_WELL if self.given.total() else ALL_FAILED
 
 
 def chosen(conversation: Conversation, index: Index, place: Place) -> list[Stored]:
@@ -98,19 +102,20 @@ def select(instances: Iterator[Stored], series: set[str] | None, wanted: set[str
             yield each
 
 
-def perform(conversation: Conversation, instances: list[Stored], send: Send) -> Progress:
-    """Run the sub-operations one after the other, and tell the peer how far they are after each."""
-    progress = Progress(len(instances))
+def perform(conversation: Conversation, instances: list[Stored], send: Send, progress: Progress) -> None:
+    """Run the sub-operations one after the other, and tell the peer how far they are after each.
+
+    Raises OSError when the peer cannot be told; `progress` says how far it came.
+    """
     for each in instances:
         if conversation.cancelled or not conversation.open:
             conversation.respond(CANCELLED, failed_list(conversation, progress), counts=progress.counts())
-            return progress
-        progress.count(each.instance, attempt(conversation, send, each))
+            return
+        progress.count(each, attempt(conversation, send, each))
         if progress.remaining:
             conversation.respond(PENDING, counts=progress.counts())
     told = failed_list(conversation, progress)
     conversation.respond(progress.status, told, counts=progress.counts(final=True))
-    return progress
 
 
 def attempt(conversation: Conversation, send: Send, stored: Stored) -> int | None:

@@ -19,7 +19,7 @@ from gateway_scp.conversation import Request
 from gateway_scp.echoing import Echoes
 from gateway_scp.health import Health
 from gateway_scp.index import Index
-from gateway_scp.logbook import Logbook
+from gateway_scp.logbook import Logbook, row_of
 from gateway_scp.peers import Peers
 from gateway_scp.presence import Presence
 from gateway_scp.queries import Desk
@@ -52,8 +52,10 @@ class Node:
         self._peers = Peers(stores.exchange)
         tls = peer_context(settings)
         index = Index(settings)
-        self._logbook = Logbook(index.record) if index.has_database else None
-        self._desk = Desk(index, self._peers, stores.originals, settings.ae_title, tls)
+        self._connections = Logbook("associations", index.record_connections)
+        self._transfers = Logbook("transfers", index.record_transfers)
+        self._logbooks = [self._connections, self._transfers] if index.has_database else []
+        self._desk = Desk(index, self._peers, stores.originals, settings.ae_title, tls, self._transfers)
         self._echoes = Echoes(stores.exchange, self._peers, settings.ae_title, tls)
         self.open: set[Acceptor] = set()
         self.changed = threading.Condition()
@@ -73,8 +75,8 @@ class Node:
         self._peers.start()
         self._echoes.start()
         self._presence.start()
-        if self._logbook:
-            self._logbook.start()
+        for each in self._logbooks:
+            each.start()
         log.info(
             "listening",
             host=self._settings.bind,
@@ -87,8 +89,8 @@ class Node:
         self._drain()
         self._echoes.stop()
         self._presence.stop()
-        if self._logbook:
-            self._logbook.stop()
+        for each in self._logbooks:
+            each.stop()
         self._peers.stop()
         self._desk.index.close()
         if self._health:
@@ -130,8 +132,8 @@ class Node:
         try:
             if association.visit.requested:
                 finish(association.visit, self._stores.exchange)
-                if self._logbook:
-                    self._logbook.note(association.visit)
+                if self._logbooks:
+                    self._connections.note([row_of(association.visit)])
         finally:
             with self.changed:
                 self.open.discard(association)
