@@ -281,6 +281,9 @@ FUNCTIONS = described(
             *pages("GET", "launch.create", "/viewer/{study}"),
             *pages("POST", "reports.write", "/viewer/{study}/report"),
             *pages("GET", "studies.upload", "/upload"),
+            *pages("GET", "patients.correct", "/patients/{study}"),
+            *pages("POST", "patients.correct", "/patients/{study}/correct", "/patients/{study}/accession"),
+            *pages("POST", "patients.correct", "/patients/{study}/merge", "/patients/{study}/undo"),
             *pages("GET", "reports.read", "/reports", "/reports/{report}", "/reports/{report}/history"),
             *pages("GET", "organization.manage", "/admin/members", "/admin/branches", "/admin/gateway"),
             *pages("GET", "organization.manage", "/admin/settings"),
@@ -293,6 +296,8 @@ FUNCTIONS = described(
             *pages("GET", "organization.manage", "/admin/modalities"),
             *pages("POST", "organization.manage", "/admin/modalities", "/admin/modalities/remove"),
             *pages("POST", "organization.manage", "/admin/peers", "/admin/peers/remove", "/admin/peers/echo"),
+            *pages("GET", "organization.manage", "/admin/masks", "/admin/ai", "/admin/his"),
+            *pages("POST", "organization.manage", "/admin/masks", "/admin/masks/remove"),
             *pages("GET", "audit.read", "/admin/audit", "/admin/audit.csv"),
             *pages("GET", "", "/dev", "/dev/guides/{guide}", "/dev/api", "/dev/api/{operation}", "/dev/openapi.json"),
             *pages("GET", "share.create", "/shares"),
@@ -310,6 +315,7 @@ FUNCTIONS = described(
             # The table of modalities; what the DICOM door says of peers and of itself.
             Grant("store:exchange", ("read", "write")),
         ),
+        layers=("pacs", "codecs"),  # what an original says of its patient; imported by that page alone
     ),
     Function(
         "indexer",

@@ -7,7 +7,6 @@ from rich.console import Console
 
 from infra.cli_options import Json, show
 from infra.cli_people import Org, opened
-from pacs.errors import BadRequest
 
 OPTIONS = {"modality": "--modality", "size": "--size", "rectangles": "--rectangle"}
 
@@ -29,11 +28,11 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Show pictures of a kind of device by links with privacy, blank in these rectangles."""
-    from pacs.archive.masks import NewMask, add_mask
+    from pacs.archive.masks import NewMask, add_mask, read_numbers
 
     home, scope = opened(organization)
-    columns, rows = numbers(size, "x", 2, "size")
-    rectangles = [numbers(each, ",", 4, "rectangles") for each in rectangle]
+    columns, rows = read_numbers(size, "x", 2, "size")
+    rectangles = [read_numbers(each, ",", 4, "rectangles") for each in rectangle]
     new = NewMask(modality, rows, columns, rectangles, manufacturer)
     made = add_mask(home.services.database, scope, new)
     show({"id": made}) if as_json else out.print(made, markup=False)
@@ -66,11 +65,3 @@ def remove(
     home, scope = opened(organization)
     remove_mask(home.services.database, scope, identifier)
     show({"removed": identifier}) if as_json else out.print(f"removed {identifier}", markup=False)
-
-
-def numbers(given: str, mark: str, count: int, field: str) -> list[int]:
-    """Raises BadRequest."""
-    parts = given.lower().split(mark)
-    if len(parts) != count or not all(each.isascii() and each.isdigit() and len(each) < 6 for each in parts):
-        raise BadRequest(f"{given!r} are no {count} numbers with {mark!r} between them", field=field)
-    return [int(each) for each in parts]

@@ -11,10 +11,12 @@ from functions.pages import (
     doors,
     gateway,
     keys,
+    masks,
     members,
     modalities,
     opening,
     passwords,
+    patients,
     providers,
     reports,
     shares,
@@ -32,6 +34,7 @@ for part in (
     worklist,
     opening,
     desk,
+    patients,
     reports,
     uploading,
     members,
@@ -40,6 +43,7 @@ for part in (
     developer,
     gateway,
     modalities,
+    masks,
     shares,
 ):
     router.routes += part.router.routes

@@ -30,6 +30,7 @@ ARRIVAL = text(
     " now() - make_interval(days => day), study_instance_uid, series_instance_uid, transfer_syntax_uid, 90000000"
     " from instances cross join generate_series(0, 25) as day where day % 5 <> 1"
 )
+ASKED = (("shares", "shares"), ("ai", "admin/ai"), ("his", "admin/his"))
 LARGE = text("update studies set size_bytes = size_bytes + 3000000000")
 FAILURE = text(
     "insert into failures (organization_id, stage, object_key, code, reason) select organization_id, 'derive',"
@@ -89,9 +90,12 @@ def test_a_day_of_an_administrator(
     look(page, "members", tmp_path)
     tries_a_peer(page, origin, workstation[0])
     look(page, "modalities", tmp_path)
+    keeps_a_mask(page, origin)
+    look(page, "masks", tmp_path)
+    merges_patients(page, origin, tmp_path)
     makes_a_key(page, origin)
     look(page, "keys", tmp_path)
-    for name, path in (("gateway", "admin/gateway"), ("storage", "admin/gateway/storage"), ("shares", "shares")):
+    for name, path in (("gateway", "admin/gateway"), ("storage", "admin/gateway/storage"), *ASKED):
         page.goto(f"{origin}/{path}")
         look(page, name, tmp_path)
     page.emulate_media(color_scheme="dark")
@@ -138,6 +142,35 @@ def tries_a_peer(page: Page, origin: str, port: int) -> None:
     form.get_by_role("button", name="Add").click()
     page.get_by_role("button", name="C-ECHO: WS").click()
     expect(page.get_by_text("It answers.")).to_be_visible()
+
+
+def keeps_a_mask(page: Page, origin: str) -> None:
+    page.goto(f"{origin}/admin/masks")
+    for name, value in (("modality", "US"), ("manufacturer", "GE Healthcare"), ("columns", "640"), ("rows", "480")):
+        page.locator(f"[name={name}]").fill(value)
+    page.locator("[name=rectangles]").fill("0, 0, 640, 52\n520, 52, 120, 40")
+    page.get_by_role("button", name="Add").click()
+    expect(page.get_by_role("button", name="Remove: US ge healthcare 640 × 480")).to_be_visible()
+
+
+def merges_patients(page: Page, origin: str, folder: Path) -> None:
+    """By keys from the worklist, looking at both before."""
+    page.goto(f"{origin}/worklist")
+    codes = page.locator("[data-row] code").all_inner_texts()
+    page.keyboard.press("j")
+    page.keyboard.press("e")
+    page.wait_for_url(f"**/patients/{codes[0]}")
+    page.locator("[name=name]").fill("Yılmaz^Ayşe")
+    page.get_by_role("button", name="Correct").first.click()
+    expect(page.get_by_role("cell", name="Corrected")).to_be_visible()
+    look(page, "patient", folder)
+    page.locator("[name=into]").fill(codes[1])
+    page.get_by_role("button", name="Look at both").click()
+    look(page, "patients-merged", folder)
+    page.get_by_role("button", name="Merge", exact=True).click()
+    expect(page.get_by_role("cell", name="Merged")).to_be_visible()
+    page.get_by_role("button", name="Take it back").click()
+    expect(page.get_by_role("cell", name="Taken back")).to_be_visible()
 
 
 def makes_a_key(page: Page, origin: str) -> None:

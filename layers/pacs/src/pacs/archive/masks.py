@@ -1,7 +1,7 @@
 """Where do devices draw names into their pictures? Rectangles by kind of device, kept by an organization.
 
 Scopes with privacy are shown what matches, blank there; without a mask such pictures are not shown at all (`shown.py`).
-Called by the `pacs` command.
+Called by the `pacs` command and functions/pages.
 """
 
 import uuid
@@ -45,7 +45,7 @@ class NewMask:
     manufacturer: str = ""
 
 
-def add_mask(database: Database, scope: Scope, new: NewMask) -> str:
+def add_mask(database: Database, scope: Scope, new: NewMask, *, source_ip: str = "") -> str:
     """Keep a mask; returns its identifier. Raises BadRequest, naming the field."""
     if not (new.modality.isascii() and new.modality.isalnum() and len(new.modality) <= 16):
         raise BadRequest("modality is one such as US, SC or OT", field="modality")
@@ -66,7 +66,7 @@ def add_mask(database: Database, scope: Scope, new: NewMask) -> str:
     }
     with database.transaction() as statements:
         statements.fetch(ADD, made)
-        record(statements, scope, Deed("change-masks", subject=f"added {made['id']}"))
+        record(statements, scope, Deed("change-masks", subject=f"added {made['id']}"), source_ip=source_ip)
     return str(made["id"])
 
 
@@ -78,13 +78,21 @@ def inside(rectangle: Sequence[int], mask: NewMask) -> bool:
     return min(left, top) >= 0 and min(width, height) > 0 and fits
 
 
+def read_numbers(given: str, mark: str, count: int, field: str) -> list[int]:
+    """So many numbers with a mark between them, as people type them: `640x480`, `0, 0, 640, 52`. Raises BadRequest."""
+    parts = [each.strip() for each in given.lower().split(mark)]
+    if len(parts) != count or not all(each.isascii() and each.isdigit() and len(each) < 6 for each in parts):
+        raise BadRequest(f"{given!r} are no {count} numbers with {mark!r} between them", field=field)
+    return [int(each) for each in parts]
+
+
 def list_masks(database: Database, scope: Scope) -> list[dict[str, Any]]:
     return [dict(row) for row in database.fetch(LIST, {"organization_id": scope.organization_id})]
 
 
-def remove_mask(database: Database, scope: Scope, mask_id: str) -> None:
+def remove_mask(database: Database, scope: Scope, mask_id: str, *, source_ip: str = "") -> None:
     """Show such pictures no more. Raises NotFound."""
     with database.transaction() as statements:
         if not statements.fetch(REMOVE, {"organization_id": scope.organization_id, "id": mask_id}):
             raise NotFound("there is no such mask", field="MASK")
-        record(statements, scope, Deed("change-masks", subject=f"removed {mask_id}"))
+        record(statements, scope, Deed("change-masks", subject=f"removed {mask_id}"), source_ip=source_ip)

@@ -71,9 +71,12 @@ PLACES = (
     Place("/admin/members", marked("Users"), "organization.manage"),
     Place("/admin/branches", marked("Branches"), "organization.manage"),
     Place("/admin/modalities", marked("Modalities"), "organization.manage"),
+    Place("/admin/masks", marked("Masks"), "organization.manage"),
     Place("/admin/gateway", marked("Gateway"), "organization.manage"),
     Place("/admin/audit", marked("Audit"), "audit.read"),
     Place("/keys", marked("API keys"), "api_keys.manage"),
+    Place("/admin/ai", marked("AI"), "organization.manage"),
+    Place("/admin/his", marked("HIS"), "organization.manage"),
     Place("/admin/settings", marked("Settings"), "organization.manage"),
 )
 # What roles are called.

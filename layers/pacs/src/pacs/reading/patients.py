@@ -1,7 +1,7 @@
 """Whose study is it? Wrong names are corrected and patients who are one are merged, and that can be taken back.
 
 Originals stay as they are; what is told instead is put over them whenever anything of a study is told. Called by
-functions/dicomweb.
+functions/dicomweb and functions/pages.
 
 Source: PS3.3 §C.12.1.1.9 (Original Attributes)
 """
@@ -62,6 +62,7 @@ def read_patient(services: Services, scope: Scope, code: str) -> Json:
     return {
         "code": study["code"],
         "study_instance_uid": study["study_instance_uid"],
+        "number_of_studies": len(studies_of(services, scope, study)),
         "patient": by_keyword(told_now(study)),
         "original": {**dict.fromkeys(CORRECTABLE, ""), **by_keyword(said)},
         "history": history,
