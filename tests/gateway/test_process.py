@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from pynetdicom import evt
 
-from gateway_scp import scp
+from gateway_scp import handlers, scp
 from gateway_scp.settings import GatewaySettings
 from pacs.errors import NotConfigured
 from tests.gateway.conftest import Home, Process, Run, Running, wait_for
@@ -118,6 +119,21 @@ def test_after_the_time_for_draining_open_associations_are_aborted(run: Run, mon
     with running.sender() as sender:
         running.node.leave()
         assert sender.read()[0] == A_ABORT
+    running.thread.join(20)
+    assert running.record()["end"] == "aborted"
+
+
+def test_a_peer_that_was_accepted_in_this_moment_hears_the_abort(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its connection was closed without a word, because the association did not call itself established yet."""
+    heard = threading.Event()
+    accepted = (evt.EVT_ACCEPTED, lambda event, visit: heard.wait(20))
+    monkeypatch.setattr(handlers, "HANDLERS", (*handlers.HANDLERS, accepted))
+    running = run()
+    with running.sender() as sender:
+        running.node.leave()
+        running.node.leave()
+        assert sender.read()[0] == A_ABORT
+        heard.set()
     running.thread.join(20)
     assert running.record()["end"] == "aborted"
 

@@ -360,7 +360,8 @@ class Acceptor(Association):
     def quit(self, reason: str) -> None:
         """Abort from outside, without waiting for it."""
         self.visit.reason = reason
-        if self.is_established:
+        # The peer may know that it is accepted a moment before pynetdicom says so.
+        if self.is_established or self.wire.state_machine.current_state == ESTABLISHED:
             self.abort(block=False)
         else:
             self.cut(reason)
