@@ -70,6 +70,12 @@
     return React => React.createElement('a', { href: returnUrl, 'data-cy': 'pacs-back', style }, label);
   }
 
+  // Inside the desk, which shows the patient, says whose viewer it is and leads away: its narrow header is for the tools.
+  function framed() {
+    const nothing = React => React.createElement('span', { hidden: true });
+    return { showPatientInfo: 'disabled', whiteLabeling: { createLogoComponentFn: nothing } };
+  }
+
   // Roots come without an origin: the viewer and its archive share one, whatever the archive believes its name to be.
   function dataSource(source, userAuthenticationService) {
     const { configuration } = source;
@@ -97,6 +103,7 @@
       customizationService: { global: { 'ohif.tours': { $set: [] } } },
       httpErrorHandler: whenRefused,
       ...(returnUrl && { whiteLabeling: { createLogoComponentFn: backButton(returnUrl) } }),
+      ...(window.self !== window.top && framed()),
     };
   };
 })();

@@ -26,6 +26,7 @@ __all__ = ["clinic", "sample"]
 NAME = "<script>alert(1)</script>"
 EVIL = "<p>Normal<img src=x onerror='alert(2)'><script>alert(3)</script></p>"
 WITHOUT_PROOF = "address => fetch(address, { method: 'PUT', body: '{}' }).then(answer => answer.status)"
+IMAGES_SHARE = "document.querySelector('iframe').clientWidth / window.innerWidth"
 
 # Where parts of files go.
 PART, SECOND_PART = re.compile("/objects/exchange/uploads/"), re.compile("/objects/exchange/uploads/.*/00002[?]")
@@ -140,6 +141,10 @@ def reads_and_signs(page: Page, origin: str, folder: Path) -> None:
     page.wait_for_url("**/viewer/*", wait_until="commit")
     page.wait_for_selector("iframe")
     page.frames[1].wait_for_function(DRAWN)
+    assert page.evaluate(IMAGES_SHARE) >= 0.6
+    # The header is for the tools: the desk itself says whose images they are.
+    expect(page.frames[1].locator("[data-cy=return-to-work-list] svg")).to_have_count(0)
+    expect(page.frames[1].get_by_text("P-1")).to_have_count(0)
     page.keyboard.press("b")
     findings = page.locator("[data-section=findings]")
     expect(findings).to_have_text("Akciğerler:")
