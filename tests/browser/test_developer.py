@@ -22,6 +22,7 @@ def test_a_developer_reads_searches_and_tries(browser: Browser, origin: str, tmp
     assert serious(page) == []
     keep_picture(page, "dev", tmp_path)
     page.get_by_role("link", name="API explorer").first.click()
+    page.wait_for_url(f"{origin}/dev/api")  # with its keys
     page.keyboard.press("/")
     page.keyboard.type("get studies that match")
     expect(page.locator("#found tr")).to_have_count(1)
