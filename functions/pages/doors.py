@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Request, Response
 
@@ -82,8 +83,8 @@ async def renew(request: Request, next: str = "") -> Response:
         try:
             return with_cookies(lead(request, local_path(next)), refresh(services(), token, caller(request)))
         except Unauthenticated:
-            return without_cookies(lead(request, last_door(request)))
-    return lead(request, last_door(request))
+            return without_cookies(lead(request, last_door(request, next)))
+    return lead(request, last_door(request, next))
 
 
 @router.post("/auth/leave")
@@ -115,9 +116,11 @@ def next_sign(door: str) -> DoorSign:
     raise BadRequest("there is no such door", field="door")
 
 
-def last_door(request: Request) -> str:
-    """The door by which this browser came in last."""
-    return door_path(request.cookies.get(DOOR_COOKIE, ""), visit_of(request).speech.language)
+def last_door(request: Request, next: str = "") -> str:
+    """The door by which this browser came in last, and which page somebody wants behind it."""
+    path = door_path(request.cookies.get(DOOR_COOKIE, ""), visit_of(request).speech.language)
+    wanted = local_path(next)
+    return path if wanted == "/" else f"{path}?{urlencode({'next': wanted})}"
 
 
 def door_page(

@@ -134,7 +134,7 @@ class DataApiEmulator:
             connection.close()
 
 
-def positional(sql: str, parameters: list[Json]) -> tuple[bytes, list[Any]]:
+def positional(sql: str, parameters: list[Json]) -> tuple[bytes, list[Any] | None]:
     """Named parameters as psycopg's positional ones, each with the cast its type hint asks for."""
     known = {each["name"]: each for each in parameters}
     values: list[Any] = []
@@ -158,7 +158,7 @@ def positional(sql: str, parameters: list[Json]) -> tuple[bytes, list[Any]]:
     unused = set(known) - {found[1] for found in PARAMETER.finditer(sql)}
     if unused:
         raise Refusal("BadRequestException", f"Parameters that the statement does not name: {sorted(unused)}")
-    return (text + rest).encode(), values
+    return (text + rest).encode(), values if parameters else None
 
 
 def value_of(value: Json) -> Any:

@@ -44,12 +44,13 @@ def test_the_edge_hands_preflights_of_frames_on(synthesized: Any) -> None:
     assert {"access-control-request-method", "access-control-request-headers", "origin"} <= set(headers)
 
 
-def test_redirects_to_a_store_can_be_followed_from_any_page_and_only_read(synthesized: Any) -> None:
+def test_redirects_to_a_store_can_be_followed_from_any_page_and_forms_sent_to_one(synthesized: Any) -> None:
     buckets = synthesized.resources("pacs-prod-data", "AWS::S3::Bucket")
-    stores = [each["Properties"] for name, each in buckets.items() if "AccessLogs" not in name]
-    assert stores
-    for each in stores:
+    stores = {name: each["Properties"] for name, each in buckets.items() if "AccessLogs" not in name}
+    assert len(stores) == 3
+    for name, each in stores.items():
         (rule,) = each["CorsConfiguration"]["CorsRules"]
-        assert (sorted(rule["AllowedMethods"]), rule["AllowedOrigins"]) == (["GET", "HEAD"], ["*"])
+        methods = {"GET", "HEAD", "POST"} if name.startswith("Exchange") else {"GET", "HEAD"}
+        assert (set(rule["AllowedMethods"]), rule["AllowedOrigins"]) == (methods, ["*"])
         assert set(each["PublicAccessBlockConfiguration"].values()) == {True}
     assert "CorsConfiguration" not in json.dumps([each for name, each in buckets.items() if "AccessLogs" in name])
