@@ -1,6 +1,7 @@
 """The node: one listening process from start to drained end. `serve` is called by `python -m gateway_scp`."""
 
 import errno
+import gc
 import signal
 import socket
 import threading
@@ -36,6 +37,7 @@ from pacs.errors import NotConfigured, ObjectNotFound, PacsError
 MAXIMUM_PDU_BYTES = 131072
 NEGOTIATION_S = 30.0
 DRAIN_S = 99.0  # then eleven seconds remain of the promised 110, for two ways of ending what is left
+TIDY_EVERY_S = 10.0
 ABORT_S = 5.0
 
 _config.LOG_HANDLER_LEVEL = "none"  # no per-PDU handlers, no datasets in the log
@@ -77,6 +79,7 @@ class Node:
         self._presence.start()
         for each in self._logbooks:
             each.start()
+        threading.Thread(target=self._tidy, name="tidy", daemon=True).start()
         log.info(
             "listening",
             host=self._settings.bind,
@@ -180,6 +183,13 @@ class Node:
             with self.changed:
                 self.open.discard(association)
             connection.close()
+
+    def _tidy(self) -> None:
+        """Associations refer to themselves, and Python looks for what does so by the number of objects, not by their
+        size: of the images that went through them, tens of megabytes would wait for that.
+        """
+        while not self._leaving.wait(TIDY_EVERY_S):
+            gc.collect()
 
     def _drain(self) -> None:
         log.info("leaving", associations=len(self.open))
