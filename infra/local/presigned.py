@@ -1,6 +1,5 @@
 """Objects by addresses that one of our stores has signed, as S3 answers at its presigned URLs. Asked by the edge."""
 
-import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,16 +9,14 @@ from urllib.parse import parse_qs, unquote
 
 from infra.local.proxy_event import Answer, Headers, Request
 from infra.local.ranged import ranged
-from pacs.dicomweb.media import parse_content_type
-from pacs.dicomweb.multipart import read_parts
-from pacs.entry.body import body_pieces, spool_beside
+from pacs.entry.body import spool_beside
+from pacs.entry.form import form_parts
 from pacs.errors import BadRequest, NotFound
 from pacs.local.presigning import Presigner
 from pacs.ports import ObjectInfo
 from pacs.viewing.headers import ANSWER_HEADERS
 
 OBJECTS = "/objects/"
-FILE_FIELD = re.compile(r';\s*name="?file"?\s*(;|$)', re.IGNORECASE)
 
 
 class Store(Protocol):
@@ -64,10 +61,9 @@ def receive_object(stores: Stores, request: Request) -> Answer:
     """
     store, key, sizes = verified(stores, request, "POST", "sizes")
     content_type = next((value.decode("latin-1") for name, value in request.headers if name == b"content-type"), "")
-    boundary = parse_content_type(content_type).parameters.get("boundary", "")
     with TemporaryDirectory(dir=spool_beside(request.body), prefix="post-") as folder:
-        for part in read_parts(body_pieces(request.body), boundary, spool=Path(folder)):
-            if FILE_FIELD.search(part.headers.get("content-disposition", "")):
+        for told, part in form_parts(content_type, request.body, Path(folder)):
+            if told.get("name") == "file":
                 store.put(key, of_size(part.body, sizes))
                 return Answer(204, [(b"cache-control", b"no-store")], b"")
     raise BadRequest("the form has no file", field="file")

@@ -1,9 +1,12 @@
-"""A form with files, as browsers and curl send it. Used by functions/studies, whose files need not fit into memory.
+"""A form with files, as browsers and curl send it. The files need not fit into memory.
+
+Used by functions/studies, and on one machine by the edge for what is sent straight to a store.
 
 Source: RFC 7578
 """
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from fastapi import Request
@@ -26,22 +29,32 @@ def read_form(request: Request, body: bytes | Path, folder: Path) -> tuple[dict[
 
     Raises UnsupportedMediaType for what is no such form, BadRequest.
     """
-    content_type = parse_content_type(request.headers.get("content-type"))
-    if content_type.media_type != FORM:
-        raise UnsupportedMediaType(f"{FORM} is taken here", field="Content-Type")
     fields: dict[str, str] = {}
     files: Files = []
-    boundary = content_type.parameters.get("boundary", "")
-    for number, part in enumerate(read_parts(body_pieces(body), boundary, spool=folder)):
-        if number >= MOST_PARTS:
-            raise BadRequest(f"a form has at most {MOST_PARTS} parts", field="files")
-        told = dict(PARAMETER.findall(part.headers.get("content-disposition", "")))
+    for told, part in form_parts(request.headers.get("content-type"), body, folder):
         if "filename" in told:
             if part.body:  # an empty field for files is none
                 files.append((told["filename"], part.body))
         elif name := told.get("name", ""):
             fields[name] = text_of(name, part)
     return fields, files
+
+
+def form_parts(
+    content_type: str | None, body: bytes | Path, folder: Path
+) -> Iterator[tuple[dict[str, str], ReceivedPart]]:
+    """Each part of a form with its `name`, and its `filename` if it is a file; large ones are files in the folder.
+
+    Raises UnsupportedMediaType for what is no such form, BadRequest.
+    """
+    parsed = parse_content_type(content_type)
+    if parsed.media_type != FORM:
+        raise UnsupportedMediaType(f"{FORM} is taken here", field="Content-Type")
+    boundary = parsed.parameters.get("boundary", "")
+    for number, part in enumerate(read_parts(body_pieces(body), boundary, spool=folder)):
+        if number >= MOST_PARTS:
+            raise BadRequest(f"a form has at most {MOST_PARTS} parts", field="files")
+        yield dict(PARAMETER.findall(part.headers.get("content-disposition", ""))), part
 
 
 def text_of(name: str, part: ReceivedPart) -> str:

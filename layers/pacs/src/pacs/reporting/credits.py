@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from pacs.errors import BadRequest, Conflict, InsufficientCredits
 from pacs.people.scope import Scope
-from pacs.ports import Clock, Rows, Statements
+from pacs.ports import Clock, Statements
 
 Account = Literal["granted", "available", "held", "used"]
 
@@ -26,12 +26,13 @@ MOVE = text(
 BALANCES = text("select account, balance from credit_balances where organization_id = cast(:organization_id as uuid)")
 HELD = text("select credits from credit_moves where organization_id = cast(:organization_id as uuid) and once = :once")
 STATEMENT = text(
-    "select m.moved_at, m.source, m.target, m.credits, cast(m.job_id as text) as job_id, m.reason,"
+    "select moved_at, source, target, credits, job_id, reason, member, available from (select m.id, m.moved_at, m.source, m.target, m.credits, cast(m.job_id as text) as job_id, m.reason,"
     " coalesce(p.email, m.member_id) as member,"
     " cast(sum(case 'available' when m.target then m.credits when m.source then -m.credits else 0 end)"
     " over (order by m.moved_at, m.id) as bigint) as available"
     " from credit_moves m left join organization_members p on cast(p.id as text) = m.member_id"
-    " where m.organization_id = cast(:organization_id as uuid) and m.moved_at < :until order by m.moved_at, m.id"
+    " where m.organization_id = cast(:organization_id as uuid) and m.moved_at < :ends) moves"
+    " where moved_at >= :begins order by moved_at, id"
 )
 KINDS: dict[tuple[str, str], str] = {
     ("granted", "available"): "top-up",
@@ -121,9 +122,8 @@ def month_of(year: int, month: int) -> tuple[datetime, datetime]:
 def read_statement(statements: Statements, scope: Scope, year: int, month: int) -> list[dict[str, Any]]:
     """The moves of a month, oldest first, each with what was available after it. Raises BadRequest."""
     begins, ends = month_of(year, month)
-    rows: Rows = statements.fetch(STATEMENT, {"organization_id": scope.organization_id, "until": ends})
+    period = {"organization_id": scope.organization_id, "begins": begins, "ends": ends}
     return [
         {**row, "kind": KINDS[row["source"], row["target"]], "moved_at": row["moved_at"].isoformat()}
-        for row in rows
-        if row["moved_at"] >= begins
+        for row in statements.fetch(STATEMENT, period)
     ]
