@@ -26,7 +26,8 @@ MOVE = text(
 BALANCES = text("select account, balance from credit_balances where organization_id = cast(:organization_id as uuid)")
 HELD = text("select credits from credit_moves where organization_id = cast(:organization_id as uuid) and once = :once")
 STATEMENT = text(
-    "select moved_at, source, target, credits, job_id, reason, member, available from (select m.id, m.moved_at, m.source, m.target, m.credits, cast(m.job_id as text) as job_id, m.reason,"
+    "select moved_at, source, target, credits, job_id, reason, member, available from ("
+    "select m.id, m.moved_at, m.source, m.target, m.credits, cast(m.job_id as text) as job_id, m.reason,"
     " coalesce(p.email, m.member_id) as member,"
     " cast(sum(case 'available' when m.target then m.credits when m.source then -m.credits else 0 end)"
     " over (order by m.moved_at, m.id) as bigint) as available"
