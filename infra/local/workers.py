@@ -9,6 +9,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, Protocol
 
 from functions.catalogue import STORE_EVENTS
@@ -19,6 +21,7 @@ from pacs.errors import Unavailable
 WAIT_S = 2.0
 RETRY_S = 0.5
 RELEASE_MIN_S, RELEASE_MAX_S = 1, 60
+AUTOGROUP = Path("/proc/self/autogroup")
 
 
 class Received(Protocol):
@@ -167,10 +170,20 @@ def main(function: Function, source: Source, handler: Handler) -> None:
     """Work until SIGTERM. Modalities and viewers wait for an answer and go first."""
     from pacs.bootstrap import local_queue, settings
 
-    os.nice(source.niceness)
+    stand_back(source.niceness)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     Worker(function, source, handler, local_queue(settings())).run(stop)
+
+
+def stand_back(niceness: int) -> None:
+    """Let others go first. Linux weighs sessions before it weighs processes, and each child has one of its own.
+
+    Source: sched(7), "The autogroup feature"
+    """
+    os.nice(niceness)
+    with suppress(OSError):  # a kernel without it, or a container that may not: then processes are weighed
+        AUTOGROUP.write_text(str(niceness))
 
 
 def start_beside(fed: Iterable[tuple[Function, Source, Handler]], stop: threading.Event) -> list[threading.Thread]:

@@ -1,5 +1,6 @@
 """Queue workers on the real tables: batches, partial failures, dead letters; and the relay that fills the queue."""
 
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -8,8 +9,9 @@ from typing import Any
 import pytest
 
 from functions.entries import Function, Source
+from infra.local.children import fork
 from infra.local.relay import GATHER_S, relay
-from infra.local.workers import Worker
+from infra.local.workers import AUTOGROUP, Worker, stand_back
 from pacs.errors import StoreUnavailable, Unavailable
 from pacs.local.events import StoreJournal
 from pacs.local.queue import QueueTables
@@ -175,6 +177,17 @@ def test_a_worker_ends_when_told_and_finishes_its_batch(queue: QueueTables) -> N
     queue.send("index", ["a"])
     Worker(FUNCTION, SOURCE, handle, queue).run(stop)
     assert queue.depth("index").waiting == queue.depth("index").in_flight == 0
+
+
+def test_a_worker_that_stands_back_does_so_as_a_session_too(tmp_path: Path) -> None:
+    def tell() -> None:
+        stand_back(7)
+        group = AUTOGROUP.read_text().split()[-1] if AUTOGROUP.exists() else "7"
+        (tmp_path / "told").write_text(f"{os.nice(0)} {group}")
+
+    pid = fork("pacs-test", tell, tmp_path / "log")
+    assert os.waitpid(pid, 0)[1] == 0, (tmp_path / "log").read_text()
+    assert (tmp_path / "told").read_text() == "7 7"
 
 
 def test_the_relay_delivers_what_the_journal_holds(tmp_path: Path, queue: QueueTables) -> None:
