@@ -42,7 +42,7 @@ def make_app(*routers: APIRouter, tell: "Tell | None" = None) -> FastAPI:
     tell = tell or tell_error
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     for router in routers:
-        app.include_router(router)
+        app.router.routes += router.routes  # including it would make every route once more, at the first call
     app.add_exception_handler(PacsError, tell)
     app.add_exception_handler(HTTPException, tell)
     app.add_exception_handler(RequestValidationError, tell)
