@@ -34,7 +34,7 @@ STOP_TIMEOUT_S = 40.0
 LOOK_S = 1.0
 POSTGRES_PAUSE_S = 1.0
 PROCESSES_MAX = 4
-# mallopt(3)
+# Of mallopt, section 3 of the manual.
 M_ARENA_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -8, -3, -1
 KEPT_BYTES_MAX, FREE_BYTES_MAX = 32 << 20, 256 << 20
 
