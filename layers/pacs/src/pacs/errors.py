@@ -2,7 +2,13 @@
 
 PacsError
 ├── BadRequest                 the caller's words are wrong; `field` names the one at fault
-│   └── PayloadTooLarge
+│   ├── PayloadTooLarge
+│   ├── InvalidMetadata        of a report job, as are the next five
+│   ├── NoExams
+│   ├── TooManyExams
+│   ├── MissingAccession
+│   ├── InvalidSutCode
+│   └── InvalidAudio
 ├── Unauthenticated            no token, or one that does not verify
 │   ├── TokenExpired           a token that was good once
 │   ├── SecondFactorNeeded     a right password, and a code is needed besides
@@ -45,6 +51,24 @@ class BadRequest(PacsError): ...
 
 
 class PayloadTooLarge(BadRequest): ...
+
+
+class InvalidMetadata(BadRequest): ...
+
+
+class NoExams(BadRequest): ...
+
+
+class TooManyExams(BadRequest): ...
+
+
+class MissingAccession(BadRequest): ...
+
+
+class InvalidSutCode(BadRequest): ...
+
+
+class InvalidAudio(BadRequest): ...
 
 
 class Unauthenticated(PacsError): ...
@@ -135,6 +159,12 @@ class Answer:
 ANSWERS: dict[type[PacsError], Answer] = {
     BadRequest: Answer(400, "BAD_REQUEST", 0xC000),
     PayloadTooLarge: Answer(413, "PAYLOAD_TOO_LARGE", 0xA700),
+    InvalidMetadata: Answer(400, "INVALID_METADATA", 0xC000),
+    NoExams: Answer(400, "NO_EXAMS", 0xC000),
+    TooManyExams: Answer(400, "TOO_MANY_EXAMS", 0xC000),
+    MissingAccession: Answer(400, "MISSING_ACCESSION", 0xC000),
+    InvalidSutCode: Answer(400, "INVALID_SUT_CODE", 0xC000),
+    InvalidAudio: Answer(400, "INVALID_AUDIO", 0xC000),
     Unauthenticated: Answer(401, "UNAUTHENTICATED", 0x0124),
     TokenExpired: Answer(401, "TOKEN_EXPIRED", 0x0124),
     SecondFactorNeeded: Answer(401, "SECOND_FACTOR_NEEDED", 0x0124),
