@@ -17,6 +17,7 @@ def upgrade() -> None:
             "api_keys",
             "connections",
             "credits",
+            "dictation",
             "reading",
             "reporting",
             "shares",
