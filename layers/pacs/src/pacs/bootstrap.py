@@ -10,7 +10,7 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from pacs.errors import NotConfigured
-from pacs.settings import Settings
+from pacs.settings import Settings, variable_name
 
 if TYPE_CHECKING:
     from pacs.database.engine import EngineDatabase
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pacs.local.store import DirectoryStore
     from pacs.people.ended import Ended
     from pacs.people.tokens import Tokens
-    from pacs.ports import Clock, Mailer, ObjectStore, Queue, Secrets
+    from pacs.ports import Clock, Language, Mailer, ObjectStore, Queue, Secrets, Speech
 
 
 @cache
@@ -83,6 +83,14 @@ class Services:
         from pacs.local.outbox import OutboxFolder
 
         return OutboxFolder(self.settings.home / "outbox", self.clock, self.settings.mail_sender)
+
+    @cached_property
+    def speech(self) -> Speech:
+        return speech(self.settings)
+
+    @cached_property
+    def language(self) -> Language:
+        return language(self.settings)
 
     @cached_property
     def clock(self) -> Clock:
@@ -148,6 +156,35 @@ def aws_queue(settings: Settings) -> Queue:
     from pacs.aws.queue import SqsQueue
 
     return SqsQueue(settings.queue_url_prefix, settings.topic_arn_prefix, aws_client("sqs"), aws_client("sns"))
+
+
+def speech(settings: Settings) -> Speech:
+    """What makes text of recordings. Raises NotConfigured."""
+    if not settings.speech_url:
+        raise NotConfigured("nothing makes text of recordings: set PACS_SPEECH_URL", field="PACS_SPEECH_URL")
+    from pacs.ai.openai_shaped import OpenAISpeech
+
+    return OpenAISpeech(settings.speech_url, secret_text(settings.speech_key), settings.speech_model)
+
+
+def language(settings: Settings) -> Language:
+    """What makes sections of text. Raises NotConfigured."""
+    for name in ("language_url", "language_model"):
+        if not getattr(settings, name):
+            variable = variable_name(name)
+            raise NotConfigured(f"nothing makes sections of text: set {variable}", field=variable)
+    from pacs.ai.openai_shaped import OpenAILanguage
+
+    return OpenAILanguage(settings.language_url, secret_text(settings.language_key), settings.language_model)
+
+
+def secret_text(value: str) -> str:
+    """A setting that may be the ARN of a secret in Secrets Manager instead. Raises NotConfigured, Unavailable."""
+    if not value.startswith("arn:"):
+        return value
+    from pacs.aws.secrets import text_of
+
+    return text_of(value, aws_client("secretsmanager"))
 
 
 def local_store(settings: Settings, name: str) -> DirectoryStore:

@@ -30,7 +30,8 @@ PacsError
 ├── BeingReplaced              the store has newer bytes than the index; soon it will not
 ├── TooManyRequests            asked or failed too often; `retry_after_s` says when to try again
 ├── NotConfigured              a provider or setting is missing
-└── Unavailable                a part that must answer does not; trying again may help
+├── ModelRefused               a model's service refuses, or answers what is of no use; asking again will not help
+└── Unavailable                a part that must answer does not; trying again may help, after `retry_after_s` if told
     ├── StoreUnavailable
     └── DatabaseUnavailable
 """
@@ -137,7 +138,13 @@ class TooManyRequests(PacsError):
 class NotConfigured(PacsError): ...
 
 
-class Unavailable(PacsError): ...
+class ModelRefused(PacsError): ...
+
+
+class Unavailable(PacsError):
+    def __init__(self, message: str, *, field: str | None = None, retry_after_s: int | None = None) -> None:
+        super().__init__(message, field=field)
+        self.retry_after_s = retry_after_s
 
 
 class StoreUnavailable(Unavailable): ...
@@ -185,6 +192,7 @@ ANSWERS: dict[type[PacsError], Answer] = {
     BeingReplaced: Answer(503, "BEING_REPLACED", 0xA700),
     TooManyRequests: Answer(429, "TOO_MANY_REQUESTS", 0xA700),
     NotConfigured: Answer(503, "NOT_CONFIGURED", 0x0110),
+    ModelRefused: Answer(502, "MODEL_REFUSED", 0x0110),
     Unavailable: Answer(503, "UNAVAILABLE", 0xA700),
     StoreUnavailable: Answer(503, "STORE_UNAVAILABLE", 0xA700),
     DatabaseUnavailable: Answer(503, "DATABASE_UNAVAILABLE", 0xA700),

@@ -188,6 +188,40 @@ class Mailer(Protocol):
         """Send a plain text to one address. Raises `Unavailable` when it was not taken, `NotConfigured`."""
 
 
+@dataclass(frozen=True)
+class Spoken:
+    """A stretch of a recording as text; its moments are counted from the start, None where the model tells none."""
+
+    text: str
+    start_s: float | None = None
+    end_s: float | None = None
+
+
+class Speech(Protocol):
+    def transcribe(self, recording: bytes, media_type: str, language: str, *, hints: str = "") -> list[Spoken]:
+        """What is said in a recording, in order; `hints` is prose in the language that is spoken.
+
+        Raises `Unavailable`, `NotConfigured`, `ModelRefused`, `BadRequest` for a language that the model lacks.
+        """
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What a language model answered, and what was counted for it."""
+
+    document: Mapping[str, Any]
+    tokens_in: int
+    tokens_out: int
+
+
+class Language(Protocol):
+    def complete(self, system: str, user: str, schema: Mapping[str, Any]) -> Completion:
+        """A document that keeps to a JSON schema, whose root is an object.
+
+        Raises `Unavailable`, `NotConfigured`, `ModelRefused` when the answer keeps to it no second time either.
+        """
+
+
 class Clock(Protocol):
     def now(self) -> datetime:
         """The time, aware, in UTC."""
@@ -208,6 +242,10 @@ class Services(Protocol):
     def database(self) -> Database: ...
     @property
     def queue(self) -> Queue: ...
+    @property
+    def speech(self) -> Speech: ...
+    @property
+    def language(self) -> Language: ...
     @property
     def clock(self) -> Clock: ...
     @property

@@ -97,6 +97,22 @@ class Settings:
     connections_days: int = variable(
         90, "Who was connected to the DICOM node, and with what success, is shown for so long.", unit="days"
     )
+    speech_url: str = variable(
+        "",
+        "What makes text of recordings: an OpenAI-shaped service (`https://…/v1`), `transcribe:` (Amazon Transcribe),"
+        " `whisper:` (this machine, after `make speech`); empty: nothing does.",
+    )
+    speech_key: str = variable(
+        "", "API key of that service, or (AWS) the ARN of the secret in Secrets Manager that holds it alone."
+    )
+    speech_model: str = variable("whisper-1", "Model that the service is asked for.")
+    language_url: str = variable(
+        "", "What makes sections of text: an OpenAI-shaped service (`https://…/v1`); empty: nothing does."
+    )
+    language_key: str = variable(
+        "", "API key of that service, or (AWS) the ARN of the secret in Secrets Manager that holds it alone."
+    )
+    language_model: str = variable("", "Model that the service is asked for.")
     public_ohif_url: str = variable("", "A public OHIF to launch instead of our own; empty (the default): our own.")
 
     @property

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 CACHE_S = 300
 
 
+def text_of(arn: str, client: "SecretsManagerClient") -> str:
+    """What a secret that is one text holds. Raises NotConfigured, Unavailable."""
+    with translated("a secret that a setting names", missing={"ResourceNotFoundException": NotConfigured}):
+        return client.get_secret_value(SecretId=arn)["SecretString"]
+
+
 class SecretsManagerSecrets:
     """Keys in a secret, read again after five minutes: let a new key verify before it signs."""
 

@@ -39,7 +39,14 @@ AUDIT = (
     " where a.organization_id = cast(:organization_id as uuid)"
 )
 # Of these only whether they are set is shown: they say how to come in.
-SECRET = ("database_dsn", "signing_secret_arn", "database_secret_arn", "oidc_client_secret")
+SECRET = (
+    "database_dsn",
+    "signing_secret_arn",
+    "database_secret_arn",
+    "oidc_client_secret",
+    "speech_key",
+    "language_key",
+)
 # Spreadsheets take what begins with one of these for a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
