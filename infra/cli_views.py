@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 MIB = 1 << 20
 HINTS = 5
 BAR_WIDTH_MIN = 60
+GAP = 2  # between columns
 
 
 def size(size_bytes: float) -> str:
@@ -158,12 +160,19 @@ def print_import(console: Console, document: Mapping[str, Any]) -> None:
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
-    """A table without frames. Numbers, and heads that begin with `>`, stand at the right."""
-    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for head in heads:
-        made.add_column(head.removeprefix(">"), justify="right" if head.startswith(">") else "left", no_wrap=True)
-    for row in rows:
-        made.add_row(*(escape(f"{each:,}" if isinstance(each, int) else str(each)) for each in row))
+    """A table without frames, as wide as what it says: an address that is cut short is none.
+
+    Numbers, and heads that begin with `>`, stand at the right.
+    """
+    lines = [[f"{each:,}" if isinstance(each, int) else str(each) for each in row] for row in rows]
+    names = [head.removeprefix(">") for head in heads]
+    widths = [max(map(cell_len, column)) for column in zip(names, *lines, strict=True)]
+    made = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
+    made.width = sum(widths) + GAP * (len(widths) - 1)
+    for head, name, width in zip(heads, names, widths, strict=True):
+        made.add_column(name, justify="right" if head.startswith(">") else "left", no_wrap=True, min_width=width)
+    for line in lines:
+        made.add_row(*map(escape, line))
     return made
 
 
