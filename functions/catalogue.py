@@ -304,6 +304,8 @@ FUNCTIONS = described(
             *pages("POST", "share.create", "/shares/extend", "/shares/revoke"),
             *pages("GET", "api_keys.manage", "/keys"),
             *pages("POST", "api_keys.manage", "/keys", "/keys/rotate", "/keys/revoke"),
+            *pages("GET", "credits.read", "/credits", "/credits.csv"),
+            *pages("POST", "credits.change", "/credits"),
         ),
         grants=(
             Grant("secret:signing", ("read",)),

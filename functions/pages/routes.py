@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from functions.pages import (
     account,
     administration,
+    credits,
     dashboard,
     desk,
     developer,
@@ -40,6 +41,7 @@ for part in (
     members,
     administration,
     keys,
+    credits,
     developer,
     gateway,
     modalities,

@@ -45,6 +45,8 @@ EXPECTED = {
     "organization.manage": "admin",
     "audit.read": "admin",
     "api_keys.manage": "",
+    "credits.read": "admin accounting individual",
+    "credits.change": "admin accounting",
 }
 NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
@@ -64,11 +66,10 @@ def test_every_role_and_action_is_in_the_table() -> None:
 
 
 @pytest.mark.parametrize("role", MEMBER_ROLES)
-def test_a_managers_right_adds_the_api_keys_and_nothing_else(role: MemberRole) -> None:
+def test_a_managers_right_adds_the_api_keys_and_their_credits_and_nothing_else(role: MemberRole) -> None:
     plain, manager = Scope("o", role), Scope("o", role, manager=True)
-    assert {each for each in ACTIONS if may(manager, each)} - {each for each in ACTIONS if may(plain, each)} == {
-        "api_keys.manage"
-    }
+    added = {each for each in ACTIONS if may(manager, each)}
+    assert added == {each for each in ACTIONS if may(plain, each)} | {"api_keys.manage", "credits.read"}
 
 
 @pytest.mark.parametrize("action", ["", "archive", "archive.Search", "everything"])

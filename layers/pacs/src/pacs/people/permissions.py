@@ -39,6 +39,8 @@ Action = Literal[
     "organization.manage",
     "audit.read",
     "api_keys.manage",
+    "credits.read",
+    "credits.change",
 ]
 Holder = Role | Literal["manager"]
 
@@ -77,6 +79,8 @@ ALLOWED: dict[Action, tuple[Holder, ...]] = {
     "organization.manage": ("admin",),
     "audit.read": ("admin",),
     "api_keys.manage": ("manager",),
+    "credits.read": ("admin", "accounting", "individual", "manager"),
+    "credits.change": ("admin", "accounting"),
 }
 
 

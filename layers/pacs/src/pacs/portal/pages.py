@@ -75,6 +75,7 @@ PLACES = (
     Place("/admin/gateway", marked("Gateway"), "organization.manage"),
     Place("/admin/audit", marked("Audit"), "audit.read"),
     Place("/keys", marked("API keys"), "api_keys.manage"),
+    Place("/credits", marked("Credits"), "credits.read"),
     Place("/admin/ai", marked("AI"), "organization.manage"),
     Place("/admin/his", marked("HIS"), "organization.manage"),
     Place("/admin/settings", marked("Settings"), "organization.manage"),
@@ -116,6 +117,7 @@ ERROR_TEXTS = {
     "FORBIDDEN": marked("Your account may not do this."),
     "NOT_FOUND": marked("There is nothing at this address, or it is not yours to see."),
     "CONFLICT": marked("Somebody was faster, or there is one like this already."),
+    "INSUFFICIENT_CREDITS": marked("There are fewer credits than that."),
     "TOO_MANY_REQUESTS": marked("Too many attempts. Wait a little and try again."),
     "UNAVAILABLE": marked("A part of the archive does not answer. Try again in a moment."),
 }
