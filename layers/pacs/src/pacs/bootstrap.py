@@ -181,10 +181,10 @@ def language(settings: Settings) -> Language:
 def secret_text(value: str) -> str:
     """A setting that may be the ARN of a secret in Secrets Manager instead. Raises NotConfigured, Unavailable."""
     if not value.startswith("arn:"):
-        return value
+        return value.strip()
     from pacs.aws.secrets import text_of
 
-    return text_of(value, aws_client("secretsmanager"))
+    return text_of(value, aws_client("secretsmanager")).strip()
 
 
 def local_store(settings: Settings, name: str) -> DirectoryStore:
