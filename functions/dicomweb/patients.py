@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from pacs.bootstrap import services
 from pacs.entry.http import CurrentScope, client_address
+from pacs.entry.noting import noted
 from pacs.reading import patients
 
 router = APIRouter()
@@ -27,9 +28,11 @@ class Merge(Body):
 
 
 @router.get(PATH)
-async def read_patient(scope: CurrentScope, code: str) -> dict[str, Any]:
+async def read_patient(request: Request, scope: CurrentScope, code: str) -> dict[str, Any]:
     """What is told of a study's patient, what the originals say, and what was changed."""
-    return patients.read_patient(services(), scope, code)
+    told = patients.read_patient(services(), scope, code)
+    noted(request, scope, told["study_instance_uid"], Response())
+    return told
 
 
 @router.put(PATH)

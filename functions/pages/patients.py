@@ -9,6 +9,7 @@ from functions.pages.answering import lead, page
 from pacs.bootstrap import services
 from pacs.entry.browser import page_scope
 from pacs.entry.http import client_address
+from pacs.entry.noting import noted
 from pacs.people.scope import Scope
 from pacs.portal.patients import FIELDS, changed, shown
 from pacs.portal.worklist import row_of
@@ -25,11 +26,11 @@ Code = Annotated[str, Query(max_length=64)]
 
 @router.get("/{study}")
 async def show_patient(request: Request, scope: Corrector, study: str, into: Code = "") -> Response:
-    """With `into` (another study's code) what merging would do, to be confirmed."""
+    """With `into` (another study's code) what merging would do, to be confirmed. Looking is a view of either study."""
     found = find_study(services(), scope, study)
     told = correcting().read_patient(services(), scope, found["code"])
     target = correcting().read_patient(services(), scope, into.strip()) if into.strip() else None
-    return page(
+    answer = page(
         request,
         "patient.html",
         scope,
@@ -41,6 +42,9 @@ async def show_patient(request: Request, scope: Corrector, study: str, into: Cod
         target=target,
         same=target is not None and patient_of(scope, into.strip()) == patient_of(scope, study),
     )
+    for each in filter(None, (told, target)):
+        noted(request, scope, each["study_instance_uid"], answer)
+    return answer
 
 
 @router.post("/{study}/correct")

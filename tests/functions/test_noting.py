@@ -39,7 +39,12 @@ def noted(clinic: Any) -> list[Any]:
 
 VIEWS = ["{study}/metadata", "{instance}/metadata", "{study}/rendered", "{instance}/rendered", "{study}/pixeldata"]
 VIEWS += ["{instance}/bulkdata/7FE00010", "{instance}/frames/1/rendered"]
-OUTSIDE = "/viewer-data/studies/{uid}", "/viewer-data/ohif-session?StudyInstanceUIDs={uid}", "/wado?{query}"
+OUTSIDE = (
+    "/api/studies/{uid}/patient",
+    "/viewer-data/studies/{uid}",
+    "/viewer-data/ohif-session?StudyInstanceUIDs={uid}",
+    "/wado?{query}",
+)
 DOWNLOADS = ["{study}", "{instance}"]
 FILES = "/viewer-data/instances/{sop}", "/wado?{query}&contentType=application/dicom"
 

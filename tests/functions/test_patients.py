@@ -134,9 +134,10 @@ def test_what_was_told_instead_goes_with_the_study_for_good(
     clinic: Any, clock: TurnedClock, sample: Callable[[str], bytes]
 ) -> None:
     stored = clinic.add(sample("CT_small.dcm"))
-    patient(clinic, "PUT", stored.study, {"attributes": NEW})
+    right = clinic.add(other(sample, PatientID="B"))
+    patient(clinic, "POST", stored.study, {"into": code_of(clinic, right.study)})
     delete_instances(clinic.services, clinic.scope, Level(stored.study))
-    kept = text("select count(*) as rows from patient_corrections")
+    kept = text("select count(*) as rows from patient_corrections full join patient_merges using (deed_id)")
     assert purge_deleted(clinic.services) == {"purged": 0}
     assert clinic.services.database.fetch(kept) == [{"rows": 1}]
     clock.pass_s(31 * 24 * 3600)
@@ -165,6 +166,58 @@ def test_all_studies_of_a_patient_are_merged_into_another_and_part_again(
     assert [each["study"] for each in done] == ["1.2.3", "1.2.4"] * 2
     fields = "PatientName, PatientID, IssuerOfPatientID, PatientBirthDate, PatientSex"
     assert [each["subject"] for each in done] == [f"merge: {fields}"] * 2 + ["undo"] * 2
+
+
+def test_studies_that_arrive_later_follow_a_merge_until_it_is_taken_back(
+    clinic: Any, sample: Callable[[str], bytes]
+) -> None:
+    def arrives(uid: str, number: str, name: str = "Yanlis^Ad") -> Any:
+        return clinic.add(other(sample, StudyInstanceUID=uid, PatientID=number, PatientName=name))
+
+    def merge(study: Any, into: Any) -> None:
+        assert patient(clinic, "POST", study.study, {"into": code_of(clinic, into.study)}).status_code == 200
+
+    first, second, third = arrives("1.2.3", "A"), arrives("1.2.4", "B", "Iki^Ad"), arrives("1.2.5", "C", "Dogru^Ad")
+    merge(first, second)
+    later = arrives("1.2.6", "A")
+    assert names(clinic, PatientID="B") == ["Iki^Ad"] * 3 and not names(clinic, PatientID="A")
+    assert (file_of(clinic, later).PatientID, metadata(clinic, later)["00100020"]["Value"]) == ("B", ["B"])
+    followed = text("select role, study_instance_uid as study from audit where subject = 'merge: followed on arrival'")
+    assert clinic.services.database.fetch(followed) == [{"role": "system", "study": "1.2.6"}]
+    clinic.index()
+    assert len(clinic.services.database.fetch(followed)) == 1
+    # The other number is merged on: what comes under the first one follows both deeds.
+    merge(second, third)
+    latest = arrives("1.2.7", "A")
+    assert names(clinic, PatientID="C") == ["Dogru^Ad"] * 5
+    assert [each["deed"] for each in patient(clinic, "GET", latest.study).json()["history"]] == ["merge"] * 2
+    # Taking back the last deed tells the originals of all its studies, so that nothing is left of the first one.
+    assert patient(clinic, "DELETE", latest.study).status_code == 200
+    assert len(names(clinic, PatientID="A")) == 3 and len(names(clinic, PatientID="C")) == 1
+    arrives("1.2.8", "A")
+    arrives("1.2.9", "B")
+    assert len(names(clinic, PatientID="A")) == 4 and len(names(clinic, PatientID="B")) == 2
+
+
+def test_a_merge_of_one_branch_is_followed_in_that_branch_and_outlives_what_was_put_right_alone(
+    clinic: Any, sample: Callable[[str], bytes]
+) -> None:
+    first = clinic.add(other(sample, StudyInstanceUID="1.2.3", PatientID="A"))
+    second = clinic.add(other(sample, StudyInstanceUID="1.2.4", PatientID="A"))
+    right = clinic.add(other(sample, StudyInstanceUID="1.2.5", PatientID="B"))
+    centre = Scope(clinic.made.organization_id, "centre", (clinic.made.branch_id,), member_id="m")
+    into = {"into": code_of(clinic, right.study)}
+    assert patient(clinic, "POST", first.study, into, centre).status_code == 200
+    # One of its studies is corrected and taken back alone; the merge stands for the others.
+    patient(clinic, "PUT", second.study, {"attributes": NEW}, centre)
+    patient(clinic, "DELETE", second.study, None, centre)
+    assert len(names(clinic, PatientID="B")) == 2
+    clinic.add(other(sample, StudyInstanceUID="1.2.6", PatientID="A"))
+    assert len(names(clinic, PatientID="B")) == 3
+    elsewhere = text("update patient_merges set branches = array[gen_random_uuid()]")
+    clinic.services.database.fetch(elsewhere)
+    clinic.add(other(sample, StudyInstanceUID="1.2.7", PatientID="A"))
+    assert len(names(clinic, PatientID="B")) == 3 and len(names(clinic, PatientID="A")) == 2
 
 
 def test_values_that_no_dataset_may_have_are_refused(clinic: Any, sample: Callable[[str], bytes]) -> None:

@@ -5,7 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
+from pacs.entry import noting
 from pacs.people.scope import Scope
 from pacs.reading.patients import read_patient
 from tests.portal.people import code_of, member, named
@@ -75,6 +77,18 @@ def test_patients_are_merged_after_a_look_at_both(two: Two) -> None:
     two.send("merge", into=two.codes[2])
     assert [two.told(code)["PatientID"] for code in two.codes] == ["P-2"] * 3
     assert "Merged</td>" in two.page()
+
+
+def test_whoever_opens_the_page_of_a_patient_is_in_the_audit_once(two: Two) -> None:
+    noting.known.clear()
+    seen = text(
+        "select study_instance_uid as study from audit where action = 'view' and member_id = :member order by id"
+    )
+    two.page()
+    two.page(into=two.codes[2])
+    two.page()
+    rows = two.clinic.services.database.fetch(seen, {"member": two.centre.member_id})
+    assert [row["study"] for row in rows] == ["1.2.81", "1.2.83"]
 
 
 def test_others_studies_are_not_there_and_readers_see_no_way_in(clinic: Any, two: Two) -> None:

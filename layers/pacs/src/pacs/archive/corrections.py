@@ -2,7 +2,8 @@
 
 `find_corrections` is asked for studies that the index marks as corrected, and for no other; `write_corrections` by
 whoever may correct (pacs.reading.patients). The index is changed at once; when a study is indexed again, its rows are
-corrected on the way in (`incoming_instances`), under the locks that are taken here.
+corrected on the way in (`incoming_instances`), under the locks that are taken here. What is indexed for the first time
+under a number that was merged follows that merge (`follow_merges`), as long as it stands.
 """
 
 from __future__ import annotations
@@ -60,6 +61,21 @@ ADD_PATIENTS = text(
     f" from studies s where {OF_STUDIES} order by s.patient_key on conflict (organization_id, patient_key) do nothing"
 )
 
+ADD_MERGE = text(
+    "insert into patient_merges (organization_id, patient_key, branches, deed_id, at, member_id, attributes, columns)"
+    " values (cast(:organization_id as uuid), :patient_key, cast(:branches as uuid[]), cast(:deed_id as uuid), :at,"
+    " :member_id, :attributes, :columns)"
+)
+# The deed that is taken back, and those of which no study is left.
+END_MERGES = text(
+    "update patient_merges m set ended_at = :at where m.organization_id = cast(:organization_id as uuid)"  # noqa: S608
+    f" and m.ended_at is null and m.deed_id in (select deed_id from patient_corrections where {OF_STUDIES})"
+    " and (m.deed_id = cast(:deed_id as uuid) or not exists (select from patient_corrections c"
+    " where (c.organization_id, c.deed_id) = (m.organization_id, m.deed_id) and not exists"
+    " (select from patient_corrections u where (u.organization_id, u.study_instance_uid)"
+    " = (c.organization_id, c.study_instance_uid) and u.id > c.id and u.deed = 'undo')))"
+)
+
 
 @dataclass(frozen=True)
 class Told:
@@ -107,3 +123,19 @@ def write_corrections(
     statements.fetch(ADD_PATIENTS, studies)
     for patient_key in sorted({row["patient_key"] for row in held}):
         statements.fetch(DELETE_EMPTY_PATIENT, {**own, "patient_key": patient_key})
+
+
+def keep_merge(
+    statements: Statements, scope: Scope, patient_key: str, changes: Told, deed_id: str, at: datetime
+) -> None:
+    """Let studies follow that arrive later under the number `patient_key`, where this scope sees them."""
+    who = {"organization_id": scope.organization_id, "deed_id": deed_id, "at": at, "member_id": scope.member_id}
+    branches = None if scope.branches is None else list(scope.branches)
+    told = {"attributes": dict(changes.attributes), "columns": dict(changes.columns)}
+    statements.fetch(ADD_MERGE, {**who, **told, "patient_key": patient_key, "branches": branches})
+
+
+def end_merges(statements: Statements, scope: Scope, studies: Sequence[str], deed_id: str, at: datetime) -> None:
+    """Let nobody follow any more what has been taken back of these studies, of which `deed_id` was the last deed."""
+    parameters = {"organization_id": scope.organization_id, "studies": list(studies), "deed_id": deed_id, "at": at}
+    statements.fetch(END_MERGES, parameters)

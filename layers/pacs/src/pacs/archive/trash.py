@@ -67,6 +67,11 @@ NOTHING_LEFT = (
 )
 FORGET_STUDY = (
     text(f"delete from patient_corrections where {NOTHING_LEFT}"),  # noqa: S608
+    # A merge of which no study is left names a patient that nobody keeps any more.
+    text(
+        "delete from patient_merges m where m.organization_id = cast(:organization_id as uuid) and not exists (select"
+        " from patient_corrections c where (c.organization_id, c.deed_id) = (m.organization_id, m.deed_id))"
+    ),
     text(f"delete from deleted_studies where {NOTHING_LEFT}"),  # noqa: S608
 )
 DUE = text(

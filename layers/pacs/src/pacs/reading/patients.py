@@ -14,7 +14,14 @@ from typing import Any
 
 from sqlalchemy import text
 
-from pacs.archive.corrections import Told, find_corrections, hold_studies, write_corrections
+from pacs.archive.corrections import (
+    Told,
+    end_merges,
+    find_corrections,
+    hold_studies,
+    keep_merge,
+    write_corrections,
+)
 from pacs.archive.search import scope_conditions
 from pacs.archive.source import StoreSource
 from pacs.dicom.attributes import by_name
@@ -32,7 +39,7 @@ Json = dict[str, Any]
 
 FIND = "select s.study_instance_uid, s.code, s.patient_key, s.dicom, s.corrected_at from studies s where "
 TOGETHER = text(
-    "select distinct c.study_instance_uid from patient_corrections c where"
+    "select distinct c.study_instance_uid, cast(c.deed_id as text) as deed_id from patient_corrections c where"
     " c.organization_id = cast(:organization_id as uuid) and c.deed_id = (select p.deed_id from patient_corrections p"
     " where p.organization_id = c.organization_id and p.study_instance_uid = :study order by p.id desc limit 1)"
 )
@@ -103,7 +110,8 @@ def merge_patient(services: Services, scope: Scope, code: str, into: str, *, sou
     changes = {tag: each for tag, each in told_now(target).items() if tag != CORRECTABLE[OF_A_STUDY][0]}
     if not as_text(changes[CORRECTABLE["PatientID"][0]]):
         raise BadRequest("patients are merged into one who has an ID", field="into")
-    change(services, scope, studies_of(services, scope, study), changes, "merge", source_ip)
+    merged = str(study["patient_key"])
+    change(services, scope, studies_of(services, scope, study), changes, "merge", source_ip, merged)
     return read_patient(services, scope, code)
 
 
@@ -127,6 +135,7 @@ def undo_correction(services: Services, scope: Scope, code: str, *, source_ip: s
     with services.database.transaction() as statements:
         held = hold_studies(statements, scope, studies)
         write_corrections(statements, scope, held, told, "undo", deed_id, now)
+        end_merges(statements, scope, studies, together[0]["deed_id"], now)
         for each in studies:
             deed = audit.Deed("correct-patient", each, subject="undo")
             audit.record(statements, scope, deed, source_ip=source_ip)
@@ -134,9 +143,18 @@ def undo_correction(services: Services, scope: Scope, code: str, *, source_ip: s
 
 
 def change(
-    services: Services, scope: Scope, studies: Sequence[str], changes: Mapping[str, Json], deed: Deed, source_ip: str
+    services: Services,
+    scope: Scope,
+    studies: Sequence[str],
+    changes: Mapping[str, Json],
+    deed: Deed,
+    source_ip: str,
+    merged: str = "",
 ) -> None:
-    """Put changes (DICOM JSON by tag) over what is told of these studies. The audit names attributes, no values."""
+    """Put changes (DICOM JSON by tag) over what is told of these studies. The audit names attributes, no values.
+
+    `merged` is the patient_key that studies which arrive later share with these.
+    """
     names = [name for name, (tag, _) in CORRECTABLE.items() if tag in changes]
     now, deed_id = services.clock.now(), str(uuid.uuid4())
     with services.database.transaction() as statements:
@@ -150,6 +168,9 @@ def change(
             columns = columns_of(kept, shown, uid)
             told.append(Told(uid, kept, columns, shown, columns))
         write_corrections(statements, scope, held, told, deed, deed_id, now)
+        if merged:
+            whole = Told("", changes, columns_of(changes, changes, ""), {}, {})
+            keep_merge(statements, scope, merged, whole, deed_id, now)
         for each in told:
             subject = f"{deed}: {', '.join(names)}"
             audit.record(

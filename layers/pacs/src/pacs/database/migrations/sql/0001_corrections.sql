@@ -15,4 +15,24 @@ create table patient_corrections (
 
 create index patient_corrections_of on patient_corrections (organization_id, study_instance_uid, id desc);
 
-create index patient_corrections_deed on patient_corrections (organization_id, deed_id);
+-- Two batches with a new study of a merged patient write its correction once.
+create unique index patient_corrections_deed on patient_corrections (organization_id, deed_id, study_instance_uid);
+
+-- Which number was merged into which, and in which branches (null: in all of them): studies that arrive under it later
+-- follow, until the deed is taken back.
+create table patient_merges (
+  id bigint generated always as identity primary key,
+  organization_id uuid not null,
+  patient_key text collate "C" not null,
+  branches uuid[],
+  deed_id uuid not null,
+  at timestamptz not null,
+  ended_at timestamptz,
+  member_id text not null,
+  attributes jsonb not null,
+  columns jsonb not null
+);
+
+create index patient_merges_of on patient_merges (organization_id, patient_key, id desc) where ended_at is null;
+
+create index patient_merges_deed on patient_merges (organization_id, deed_id);

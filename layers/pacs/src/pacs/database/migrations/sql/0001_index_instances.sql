@@ -36,6 +36,71 @@ create function incoming_instances(batch jsonb) returns table (
     r.sop_instance_uid collate "C", r.received_at desc, r.ordinality desc
 $$;
 
+-- The last merge of a number that still stands, of those after one that is known.
+create function merge_in_effect(organization uuid, number text, branch uuid, after bigint)
+returns setof patient_merges language sql stable as $$
+  select * from patient_merges m
+  where (m.organization_id, m.patient_key) = (organization, number collate "C") and m.ended_at is null
+    and m.id > after and (m.branches is null or branch = any(m.branches))
+  order by m.id desc limit 1
+$$;
+
+-- What is new here under a number that was merged into another is corrected as that deed corrects; and when the other
+-- number was merged later on, by that deed too. Locking a number's patient waits for whoever is merging it right now.
+create function follow_merges(batch jsonb, moment timestamptz) returns void language plpgsql volatile as $$
+#variable_conflict use_column
+declare
+  arrived jsonb;
+begin
+  select jsonb_agg(distinct jsonb_build_object('organization_id', r.organization_id, 'study', r.study_instance_uid,
+      'patient_key', r.patient_key, 'branch_id', r.branch_id))
+  into arrived
+  from jsonb_to_recordset(batch) as r (
+    organization_id uuid, branch_id uuid, received_at timestamptz, study_instance_uid text, series_instance_uid text,
+    sop_instance_uid text, patient_key text)
+  where not exists (select from studies s where (s.organization_id, s.study_instance_uid)
+      = (r.organization_id, r.study_instance_uid collate "C"))
+    and not exists (select from patient_corrections c where (c.organization_id, c.study_instance_uid)
+      = (r.organization_id, r.study_instance_uid collate "C"))
+    and not exists (select from deleted_instances d
+      where (d.organization_id, d.study_instance_uid, d.series_instance_uid, d.sop_instance_uid)
+        = (r.organization_id, r.study_instance_uid, r.series_instance_uid, r.sop_instance_uid)
+        and d.deleted_at >= r.received_at);
+  if arrived is null then
+    return;
+  end if;
+  perform from patients p
+  where (p.organization_id, p.patient_key) in (
+    select n.organization_id, n.patient_key collate "C" from jsonb_to_recordset(arrived) as n (
+      organization_id uuid, patient_key text))
+  order by p.organization_id, p.patient_key for key share;
+  with recursive followed as (
+    select n.organization_id, n.study, n.branch_id, m.id, m.columns ->> 'patient_key' as patient_key
+    from (
+        select distinct on (a.organization_id, a.study) a.* from jsonb_to_recordset(arrived) as a (
+          organization_id uuid, study text, patient_key text, branch_id uuid)
+        order by a.organization_id, a.study, a.branch_id nulls last, a.patient_key
+      ) n cross join lateral merge_in_effect(n.organization_id, n.patient_key, n.branch_id, 0) m
+    union all
+    select f.organization_id, f.study, f.branch_id, m.id, m.columns ->> 'patient_key'
+    from followed f cross join lateral merge_in_effect(f.organization_id, f.patient_key, f.branch_id, f.id) m
+  ), kept as (
+    insert into patient_corrections (organization_id, study_instance_uid, deed_id, deed, at, member_id, attributes,
+      columns)
+    select f.organization_id, f.study, m.deed_id, 'merge', moment, m.member_id, m.attributes, m.columns
+    from followed f join patient_merges m on m.id = f.id
+    order by f.organization_id, f.study, f.id
+    on conflict (organization_id, deed_id, study_instance_uid) do nothing
+    returning organization_id, study_instance_uid
+  )
+  insert into audit (organization_id, member_id, role, source_ip, action, event_id, event_type, outcome, subject,
+    study_instance_uid, number_of_instances)
+  select distinct organization_id, '', 'system', '', 'correct-patient', '110110', '', 0, 'merge: followed on arrival',
+    study_instance_uid, 0
+  from kept;
+end
+$$;
+
 create function upsert_patients(batch jsonb, moment timestamptz) returns void language plpgsql volatile as $$
 #variable_conflict use_column
 begin
@@ -246,6 +311,7 @@ begin
   delete from deleted_instances d using incoming_instances(batch) i
   where (d.organization_id, d.study_instance_uid, d.series_instance_uid, d.sop_instance_uid)
     = (i.organization_id, i.study_instance_uid, i.series_instance_uid, i.sop_instance_uid);
+  perform follow_merges(batch, moment);
   perform upsert_patients(batch, moment);
   perform upsert_studies(batch, moment);
   perform upsert_series(batch, moment);
