@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from functions.catalogue import function
 from infra.local.invocation import context_of, load
-from pacs.bootstrap import local_queue, local_secrets, services
+from pacs.bootstrap import local_queue, local_secrets, local_workflow, services
 from pacs.errors import NotConfigured, ObjectNotFound
 from pacs.people.scope import Scope
 from pacs.settings import Settings
@@ -42,6 +42,7 @@ def migrate() -> dict[str, Any]:
     """Bring the database to this version; the first time make an administrator and the table of modalities."""
     local_secrets(services().settings).create()
     local_queue(services().settings).create_tables()
+    local_workflow(services().settings).create_tables()
     migrate_function = function("migrate")
     result: dict[str, Any] = load(migrate_function)({"email": "admin@localhost"}, context_of(migrate_function))
     made = result.get("administrator")

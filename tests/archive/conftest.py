@@ -1,6 +1,6 @@
 """An archive on real parts: directory stores, a fresh database, and a queue that keeps what it is given."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -11,6 +11,7 @@ import orjson
 import pytest
 from pydicom.data import get_testdata_file
 
+from pacs import bootstrap
 from pacs.archive.deriving import derive_instances, derive_series
 from pacs.archive.indexing import index_objects
 from pacs.archive.storing import StoredInstance, store_instance
@@ -21,7 +22,7 @@ from pacs.local.secrets import SecretsFile
 from pacs.local.store import DirectoryStore
 from pacs.people.accounts import FirstAdministrator
 from pacs.people.scope import Scope
-from pacs.ports import Database, DeadLetter, QueueDepth
+from pacs.ports import Database, DeadLetter, Language, QueueDepth, Speech
 from pacs.settings import Settings
 
 
@@ -49,6 +50,16 @@ class KeptQueue:
         return 0
 
 
+class KeptWorkflow:
+    """A workflow that a test looks at: the input of each execution by machine and name."""
+
+    def __init__(self) -> None:
+        self.started: dict[tuple[str, str], Mapping[str, Any]] = {}
+
+    def start(self, machine: str, name: str, input: Mapping[str, Any]) -> None:
+        self.started.setdefault((machine, name), input)
+
+
 @dataclass(frozen=True)
 class LaterClock(SystemClock):
     """A clock that is ahead."""
@@ -71,7 +82,16 @@ class Archive:
     organization_id: str
     branch_id: str
     queue: KeptQueue = field(default_factory=KeptQueue)
+    workflow: KeptWorkflow = field(default_factory=KeptWorkflow)
     clock: SystemClock = field(default_factory=SystemClock)
+
+    @property
+    def speech(self) -> Speech:
+        return bootstrap.speech(self.settings)
+
+    @property
+    def language(self) -> Language:
+        return bootstrap.language(self.settings)
 
     @cached_property
     def secrets(self) -> SecretsFile:

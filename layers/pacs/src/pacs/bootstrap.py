@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from pacs.local.queue import QueueTables
     from pacs.local.secrets import SecretsFile
     from pacs.local.store import DirectoryStore
+    from pacs.local.workflow import WorkflowTables
     from pacs.people.ended import Ended
     from pacs.people.tokens import Tokens
-    from pacs.ports import Clock, Language, Mailer, ObjectStore, Queue, Secrets, Speech
+    from pacs.ports import Clock, Language, Mailer, ObjectStore, Queue, Secrets, Speech, Workflow
 
 
 @cache
@@ -65,6 +66,14 @@ class Services:
     @cached_property
     def queue(self) -> Queue:
         return aws_queue(self.settings) if self.settings.platform == "aws" else local_queue(self.settings)
+
+    @cached_property
+    def workflow(self) -> Workflow:
+        if self.settings.platform == "aws":
+            from pacs.aws.workflow import StepFunctionsWorkflow
+
+            return StepFunctionsWorkflow(self.settings.state_machine_arn_prefix, aws_client("stepfunctions"))
+        return local_workflow(self.settings)
 
     @cached_property
     def secrets(self) -> Secrets:
@@ -213,6 +222,12 @@ def local_queue(settings: Settings) -> QueueTables:
     from pacs.local.queue import QueueTables
 
     return QueueTables(settings.database_dsn, topics=json.loads(settings.topics))
+
+
+def local_workflow(settings: Settings) -> WorkflowTables:
+    from pacs.local.workflow import WorkflowTables
+
+    return WorkflowTables(settings.database_dsn)
 
 
 def local_secrets(settings: Settings) -> SecretsFile:

@@ -2,6 +2,7 @@
 (the database's two drivers stand in `pacs.database`); `tests/contract` runs one suite over all of them.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, get_args
 
+from pacs.errors import BadRequest
 from pacs.objects import Piece
 from pacs.settings import Settings
 
@@ -147,6 +149,24 @@ class Queue(Protocol):
         """Put every dead letter of a queue back to work; returns how many (SQS: an estimate)."""
 
 
+class Workflow(Protocol):
+    """State machines by their name in the catalogue."""
+
+    def start(self, machine: str, name: str, input: Mapping[str, Any]) -> None:
+        """Start an execution, which ends however often parts fail. A name that was used before starts nothing.
+
+        Histories are kept: `input` holds identifiers, and nothing of a patient. Raises `Unavailable`, `NotFound` for a
+        machine that is not there (in the cloud), `BadRequest` for what is no name.
+        """
+
+
+def execution_name(name: str) -> str:
+    """The name of an execution. Raises BadRequest for one that Step Functions would not take, or not as it is."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,80}", name):
+        raise BadRequest("an execution is named by at most 80 letters, digits, - and _", field="name")
+    return name
+
+
 Rows = list[Mapping[str, Any]]
 
 
@@ -246,6 +266,8 @@ class Services(Protocol):
     def speech(self) -> Speech: ...
     @property
     def language(self) -> Language: ...
+    @property
+    def workflow(self) -> Workflow: ...
     @property
     def clock(self) -> Clock: ...
     @property

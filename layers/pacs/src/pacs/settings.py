@@ -47,6 +47,7 @@ class Settings:
     signing_secret_arn: str = variable("", "AWS: ARN of the secret that holds the signing keys.")
     queue_url_prefix: str = variable("", "AWS: URL prefix to which a queue's name is appended.")
     topic_arn_prefix: str = variable("", "AWS: ARN prefix to which a topic's name is appended.")
+    state_machine_arn_prefix: str = variable("", "AWS: ARN prefix to which a state machine's name is appended.")
     launch_ttl_s: int = variable(8 * 3600, "Life of a launch token.", unit="s")
     session_ttl_s: int = variable(
         900, "Life of an access token, and so of a right that was taken back; sessions renew it.", unit="s"

@@ -4,21 +4,19 @@ It does what SQS and SNS do in the cloud, and what AWS's event source mapping do
 `acknowledge` and `release`, called by the queue workers. The schema `machine` is no part of the cloud's migrations.
 """
 
-import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
-from pacs.errors import BadRequest, NotFound, Unavailable
+from pacs.errors import BadRequest, NotFound
+from pacs.local.connections import Connections
 from pacs.ports import DeadLetter, QueueDepth
 
 BODY_MAX_BYTES = 256 << 10
-CONNECT_TIMEOUT_S = 5
 RETRY_S = 0.05  # when what is due is held by another consumer's statement just now
 
 TABLES = """
@@ -142,14 +140,13 @@ class QueueTables:
     """
 
     def __init__(self, dsn: str, *, topics: Mapping[str, Sequence[str]]) -> None:
-        self._dsn = dsn
         self._topics = topics
-        self._lock = threading.Lock()
-        self._idle: list[psycopg.Connection[Any]] = []
+        self._connections = Connections(dsn, "the queues")
+        self._rows = self._connections.rows
 
     def create_tables(self) -> None:
         """Make the tables where they are missing."""
-        with self._connection() as connection, connection.transaction():
+        with self._connections.one() as connection, connection.transaction():
             connection.execute(TABLES)
 
     def send(self, queue: str, bodies: Sequence[str], *, delay_s: int = 0) -> None:
@@ -179,7 +176,7 @@ class QueueTables:
         """
         parameters = {"queue": queue, "limit": limit, "visibility_s": visibility_s, "max_receives": max_receives}
         deadline = time.monotonic() + wait_s
-        with self._connection() as connection:
+        with self._connections.one() as connection:
             messages = take(connection, parameters)
             if messages or wait_s <= 0:
                 return messages
@@ -212,39 +209,13 @@ class QueueTables:
         return list(self._rows(RESTART, queue=queue)[0][0])
 
     def close(self) -> None:
-        with self._lock:
-            while self._idle:
-                self._idle.pop().close()
+        self._connections.close()
 
     def _send(self, queues: Sequence[str], bodies: Sequence[str], delay_s: int) -> None:
         if any(len(body.encode()) > BODY_MAX_BYTES for body in bodies):
             raise BadRequest("a message may take 256 KB", field="body")
         if bodies:
             self._rows(SEND, queues=list(queues), bodies=list(bodies), delay_s=delay_s)
-
-    def _rows(self, statement: str, **parameters: Any) -> list[Any]:
-        with self._connection() as connection:
-            cursor = connection.execute(statement, parameters)
-            return cursor.fetchall() if cursor.description else []
-
-    @contextmanager
-    def _connection(self) -> Iterator[psycopg.Connection[Any]]:
-        """A connection of one's own, in autocommit; one that failed is not used again."""
-        with self._lock:
-            connection = self._idle.pop() if self._idle else None
-        try:
-            if connection is None:
-                connection = psycopg.connect(self._dsn, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S)
-            yield connection
-        except BaseException as error:
-            if connection:
-                connection.close()
-            if isinstance(error, psycopg.Error):
-                self.close()  # the idle ones most likely lead to the same server that is gone
-                raise Unavailable(f"the queues do not answer: {type(error).__name__}") from error
-            raise
-        with self._lock:
-            self._idle.append(connection)
 
 
 def take(connection: psycopg.Connection[Any], parameters: Mapping[str, Any]) -> list[ReceivedMessage]:
