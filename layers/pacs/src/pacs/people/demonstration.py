@@ -40,7 +40,7 @@ def make_demonstration(database: Database) -> Demonstration:
         for role, name, centres in PEOPLE:
             seen = [each for each in branches if each.name in centres]
             members.append((scope, seen, NewMember(address(role), generated(), role, name, ids(seen), role == "admin")))
-        person = NewMember(address("individual"), generated(), "individual", "Demo Individual", ids([own]), True)
+        person = NewMember(address("individual"), generated(), "individual", "Demo Individual", ids([own]))
         members.append((alone, [own], person))
         made = [described(add_member(statements, where, new), where, seen, new) for where, seen, new in members]
     return Demonstration(scope.organization_id, [*branches, own], made)

@@ -196,7 +196,7 @@ def scope_of_key(database: Database, key: str, now: datetime) -> Scope:
 
 def standing_of(member: Member) -> Scope | None:
     """What a member who may have keys sees of its organization; None for everybody else."""
-    if member.disabled_at is not None or member.role == "individual":
+    if member.disabled_at is not None:
         return None
     scope = member.scope_in(member.organization_id)
     return scope if scope and scope.manager else None

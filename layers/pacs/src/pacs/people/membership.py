@@ -85,7 +85,8 @@ class Member:
             role,
             branches=None if everything else self.branches_in(organization_id),
             member_id=self.id,
-            manager=home and self.manager and not self.importer,
+            # A right within a company: who works alone, or may only bring studies, has none.
+            manager=home and self.manager and not self.importer and self.role != "individual",
         )
 
 
