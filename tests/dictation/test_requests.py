@@ -47,6 +47,13 @@ def test_one_exam_comes_as_a_form() -> None:
     assert parse_form(form) == JobRequest((Exam("804200", "ACC-01"),), "12345", "Ali Veli")
 
 
+@pytest.mark.parametrize("field", ["sutCode", "accessionNo", "patientId", "callbackUrl", "templateFormat"])
+def test_what_is_wrong_in_a_form_is_told_with_the_name_that_it_has_there(field: str) -> None:
+    with pytest.raises(errors.BadRequest) as told:
+        parse_form({"sutCode": "804200", field: "\0"})
+    assert told.value.field == field
+
+
 @pytest.mark.parametrize(
     ("text", "kind", "field"),
     [
@@ -75,6 +82,8 @@ def test_one_exam_comes_as_a_form() -> None:
         (metadata(inputLang="fa"), errors.InvalidMetadata, "inputLang"),
         (metadata(outputLang=["tr"]), errors.InvalidMetadata, "outputLang"),
         (metadata(patientName="a\u0000b"), errors.InvalidMetadata, "patientName"),
+        (metadata(patientName="a\ud800"), errors.InvalidMetadata, "patientName"),
+        ("[" * 100_000, errors.InvalidMetadata, "metadata"),
         (metadata({"sutCode": "803910"}, {"sutCode": "803910"}), errors.MissingAccession, "exams[0].accessionNumber"),
         (metadata(EXAM, EXAM), errors.MissingAccession, "exams[0].accessionNumber"),
     ],

@@ -39,6 +39,7 @@ EXPECTED = {
     "reports.write": "radiologist individual",
     "reports.sign": "radiologist individual",
     "reports.send": "admin radiologist individual",
+    "reports.dictate": "",
     "templates.read": "admin radiologist individual",
     "templates.change": "admin radiologist individual",
     "letterheads.change": "admin centre individual",
@@ -66,10 +67,11 @@ def test_every_role_and_action_is_in_the_table() -> None:
 
 
 @pytest.mark.parametrize("role", MEMBER_ROLES)
-def test_a_managers_right_adds_the_api_keys_and_their_credits_and_nothing_else(role: MemberRole) -> None:
+def test_a_managers_right_adds_api_keys_with_report_jobs_and_their_credits_and_nothing_else(role: MemberRole) -> None:
     plain, manager = Scope("o", role), Scope("o", role, manager=True)
     added = {each for each in ACTIONS if may(manager, each)}
-    assert added == {each for each in ACTIONS if may(plain, each)} | {"api_keys.manage", "credits.read"}
+    ours = {"api_keys.manage", "credits.read", "reports.dictate"}
+    assert added == {each for each in ACTIONS if may(plain, each)} | ours
 
 
 @pytest.mark.parametrize("action", ["", "archive", "archive.Search", "everything"])

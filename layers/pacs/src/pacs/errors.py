@@ -20,6 +20,8 @@ PacsError
 ├── UnsupportedMediaType
 ├── RangeNotSatisfiable
 ├── Conflict                   the state of the thing forbids it
+│   ├── DuplicateSubmission    a recording of which there is a job already
+│   └── IdempotencyKeyReused   another request came under this key before
 ├── InsufficientCredits        the organization has fewer credits than this costs
 ├── InvalidInstance            bytes that are not a DICOM instance that can be kept
 │   ├── MissingUid             a UID that must be there is missing or malformed
@@ -105,6 +107,12 @@ class RangeNotSatisfiable(PacsError): ...
 class Conflict(PacsError): ...
 
 
+class DuplicateSubmission(Conflict): ...
+
+
+class IdempotencyKeyReused(Conflict): ...
+
+
 class InsufficientCredits(PacsError): ...
 
 
@@ -182,6 +190,8 @@ ANSWERS: dict[type[PacsError], Answer] = {
     UnsupportedMediaType: Answer(415, "UNSUPPORTED_MEDIA_TYPE", 0x0122),
     RangeNotSatisfiable: Answer(416, "RANGE_NOT_SATISFIABLE", 0x0110),
     Conflict: Answer(409, "CONFLICT", 0x0110),
+    DuplicateSubmission: Answer(409, "DUPLICATE_SUBMISSION", 0x0110),
+    IdempotencyKeyReused: Answer(422, "IDEMPOTENCY_KEY_REUSED", 0x0110),
     InsufficientCredits: Answer(402, "INSUFFICIENT_CREDITS", 0x0110),
     InvalidInstance: Answer(409, "INVALID_INSTANCE", 0xC000),
     MissingUid: Answer(409, "MISSING_UID", 0xC000),

@@ -1,9 +1,11 @@
 """Where in the exchange store does what belongs to a report job lie? Asked by whoever submits, works on and tells jobs.
 
-All of it goes after some days, as the bucket's rules say.
+Recordings and reports go after some days, as the bucket's rules say.
 """
 
 from pacs.people.scope import Scope
+
+STARTING = "starting/"
 
 
 def audio_key(scope: Scope, job_id: str) -> str:
@@ -14,6 +16,11 @@ def audio_key(scope: Scope, job_id: str) -> str:
 def upload_key(scope: Scope, upload_id: str) -> str:
     """A recording that was sent before its job."""
     return f"audio/{scope.organization_id}/uploads/{upload_id}"
+
+
+def starting_key(scope: Scope, job_id: str) -> str:
+    """An empty object: the job may have been taken, and was not handed to the workflow yet."""
+    return f"{STARTING}{scope.organization_id}/{job_id}"
 
 
 def request_key(scope: Scope, job_id: str) -> str:

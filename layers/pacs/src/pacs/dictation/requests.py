@@ -22,6 +22,9 @@ MOST_EXAMS = 20
 SUT_CODE = re.compile(r"\d{5,7}", re.ASCII)
 LONGEST_WORD, LONGEST_TEMPLATE, LONGEST_URL = 200, 200_000, 2000
 
+# What the form of a job for one exam calls differently.
+FORM_NAMES = {"patientUid": "patientId", "accessionNumber": "accessionNo"}
+
 
 @dataclass(frozen=True)
 class Exam:
@@ -52,7 +55,7 @@ def parse_metadata(text: str) -> JobRequest:
     """
     try:
         document = json.loads(text, parse_constant=refuse_constant)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidMetadata("metadata is no JSON", field="metadata") from error
     if not isinstance(document, dict):
         raise InvalidMetadata("metadata is a JSON object", field="metadata")
@@ -72,7 +75,10 @@ def parse_form(fields: Mapping[str, str]) -> JobRequest:
     single |= {name: fields.get(name, "") for name in ("sutCode", "teleCode", "templateContent", "templateFormat")}
     general = {"patientUid": fields.get("patientId", "")}
     general |= {name: fields.get(name, "") for name in ("patientName", "callbackUrl", "inputLang", "outputLang")}
-    return job_request({name: value for name, value in general.items() if value}, (read_exam(single, ""),))
+    try:
+        return job_request({name: value for name, value in general.items() if value}, (read_exam(single, ""),))
+    except InvalidMetadata as error:
+        raise InvalidMetadata(error.message, field=FORM_NAMES.get(error.field or "", error.field)) from error
 
 
 def refuse_constant(name: str) -> None:
@@ -135,6 +141,8 @@ def word(document: Mapping[str, Any], name: str, at: str = "", *, longest: int =
         raise InvalidMetadata(f"{name} is a text of at most {longest} characters", field=within(at, name))
     if any(letter < " " and letter not in "\t\r\n" for letter in value) or "\x7f" in value:
         raise InvalidMetadata(f"{name} holds control characters", field=within(at, name))
+    if any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise InvalidMetadata(f"{name} holds half a character", field=within(at, name))
     return value if longest > LONGEST_WORD else value.strip()
 
 

@@ -19,7 +19,8 @@ from pacs.errors import BadRequest, UnsupportedMediaType
 FORM = "multipart/form-data"
 MOST_PARTS = 5000
 LONGEST_FIELD = 64 * 1024
-PARAMETER = re.compile(r';\s*(name|filename)="((?:[^"\\]|\\.)*)"', re.IGNORECASE)
+# .NET leaves the quotes out.
+PARAMETER = re.compile(r';\s*(name|filename)=(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))', re.IGNORECASE)
 
 Files = list[tuple[str, bytes | Path]]
 
@@ -54,7 +55,8 @@ def form_parts(
     for number, part in enumerate(read_parts(body_pieces(body), boundary, spool=folder)):
         if number >= MOST_PARTS:
             raise BadRequest(f"a form has at most {MOST_PARTS} parts", field="files")
-        yield dict(PARAMETER.findall(part.headers.get("content-disposition", ""))), part
+        told = PARAMETER.findall(part.headers.get("content-disposition", ""))
+        yield {name.lower(): quoted or plain for name, quoted, plain in told}, part
 
 
 def text_of(name: str, part: ReceivedPart) -> str:

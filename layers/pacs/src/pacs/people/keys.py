@@ -40,6 +40,7 @@ GRANTABLE: tuple[Action, ...] = (
     "launch.create",
     "share.create",
     "reports.read",
+    "reports.dictate",
     "templates.read",
 )
 State = Literal["active", "expired", "revoked"]

@@ -33,6 +33,7 @@ Action = Literal[
     "reports.write",
     "reports.sign",
     "reports.send",
+    "reports.dictate",
     "templates.read",
     "templates.change",
     "letterheads.change",
@@ -73,6 +74,8 @@ ALLOWED: dict[Action, tuple[Holder, ...]] = {
     "reports.write": ("radiologist", "individual"),
     "reports.sign": ("radiologist", "individual"),
     "reports.send": ("admin", "radiologist", "individual"),
+    # Report jobs, which cost credits: by a manager's key.
+    "reports.dictate": ("manager",),
     "templates.read": ("admin", "radiologist", "individual"),
     "templates.change": ("admin", "radiologist", "individual"),
     "letterheads.change": ("admin", "centre", "individual"),
