@@ -114,6 +114,11 @@ class Settings:
         "", "API key of that service, or (AWS) the ARN of the secret in Secrets Manager that holds it alone."
     )
     language_model: str = variable("", "Model that the service is asked for.")
+    callback_allow: str = variable(
+        "",
+        "Origins that callbacks may lead to though they are not public or not https, joined by commas:"
+        " `http://127.0.0.1:9999`; for development.",
+    )
     public_ohif_url: str = variable("", "A public OHIF to launch instead of our own; empty (the default): our own.")
 
     @property

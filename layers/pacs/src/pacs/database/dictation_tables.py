@@ -7,6 +7,7 @@ from sqlalchemy import (
     DateTime,
     Double,
     ForeignKey,
+    Identity,
     Integer,
     Table,
     Text,
@@ -61,4 +62,19 @@ report_exams = Table(
     Column("exam_name", Text, nullable=False),
     words("status", nullable=False, server_default=text("'pending'::text")),
     Column("reason", Text, nullable=False, server_default=NOTHING),
+)
+
+callback_deliveries = Table(
+    "callback_deliveries",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    identifier("organization_id", ForeignKey("organizations.id"), nullable=False),
+    identifier("job_id", ForeignKey("report_jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    moment("attempted_at"),
+    words("outcome", nullable=False),
+    Column("status", Integer),
+    words("failure", nullable=False),
+    Column("took_ms", Integer, nullable=False),
+    Column("again_at", DateTime(timezone=True)),
 )

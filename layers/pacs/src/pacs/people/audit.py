@@ -37,6 +37,7 @@ Action = Literal[
     "sign-report",
     "read-report",
     "send-report",
+    "send-callback",
     "change-template",
     "read-audit",
 ]
@@ -67,6 +68,7 @@ EVENTS: dict[Action, tuple[str, str]] = {
     "sign-report": ("110111", ""),
     "read-report": ("110103", ""),
     "send-report": ("110106", ""),
+    "send-callback": ("110106", ""),
     "change-template": ("110100", ""),
     "read-audit": ("110101", ""),
 }

@@ -45,3 +45,24 @@ create table report_exams (
   reason text not null default '',
   primary key (job_id, number)
 );
+
+-- Each call of an integrator's address, without what was said. `asked` (attempt 0) is no call: somebody wants the result
+-- sent again, and attempts are counted anew. A job whose last row has no `again_at` and is neither delivered nor asked
+-- for will not be called any more.
+create table callback_deliveries (
+  id bigint generated always as identity primary key,
+  organization_id uuid not null references organizations (id),
+  job_id uuid not null references report_jobs (id) on delete cascade,
+  attempt integer not null check (attempt >= 0),
+  attempted_at timestamptz not null,
+  outcome text collate "C" not null check (outcome in ('delivered', 'failed', 'gone', 'refused', 'asked')),
+  status integer,
+  failure text collate "C" not null,
+  took_ms integer not null,
+  again_at timestamptz
+);
+
+create index callback_deliveries_by_time on callback_deliveries (organization_id, id);
+create index callback_deliveries_by_job on callback_deliveries (job_id, id);
+create index callback_deliveries_dead on callback_deliveries (organization_id, id)
+  where again_at is null and outcome in ('failed', 'gone', 'refused');
