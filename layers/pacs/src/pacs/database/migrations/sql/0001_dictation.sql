@@ -31,7 +31,6 @@ create table report_jobs (
 
 create index report_jobs_by_time on report_jobs (organization_id, created_at desc, id);
 create index report_jobs_by_recording on report_jobs (organization_id, audio_sha256, created_at);
-create index report_jobs_waiting on report_jobs (created_at) where status = 'pending';
 
 create table report_exams (
   job_id uuid not null references report_jobs (id) on delete cascade,
