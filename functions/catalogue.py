@@ -1,7 +1,7 @@
 """Every function once, as plain data: what calls it, what it may touch, how big it is.
 
 Read by infra/stacks (the cloud), infra/local (one machine), the authorizer, the tests and the docs. Imports nothing of
-ours but what an entry is.
+ours but what an entry is, and those functions that nobody asks over HTTP: functions/unasked.py.
 Path strings are API Gateway's and FastAPI's alike; `{path+}` (greedy) is `{path:path}` to FastAPI.
 """
 
@@ -11,7 +11,6 @@ from functions.entries import (
     Function,
     Grant,
     Route,
-    Schedule,
     Source,
     Topic,
     asked,
@@ -20,6 +19,7 @@ from functions.entries import (
     read_routes,
     retrieve_routes,
 )
+from functions.unasked import UNASKED
 
 STORES = ("originals", "derived", "exchange")
 
@@ -319,68 +319,7 @@ FUNCTIONS = described(
         ),
         layers=("pacs", "codecs"),  # what an original says of its patient; imported by that page alone
     ),
-    Function(
-        "indexer",
-        "Reads the headers of new originals and upserts them into the index.",
-        sources=(Source("index", batch_size=100, window_s=1, niceness=15),),
-        grants=(
-            Grant("database", ("use",)),
-            Grant("store:originals", ("read",)),
-            # Delete: pictures of an instance that was replaced.
-            Grant("store:derived", ("read", "write", "delete")),
-            Grant("topic:instance-indexed", ("send",)),
-            # Of each series, to be looked at when it may have arrived.
-            Grant("queue:derive", ("send",)),
-        ),
-        layers=("pacs", "codecs"),
-        memory_mib=1024,
-        timeout_s=120,
-    ),
-    Function(
-        "deriver",
-        "Builds what viewers ask for most: metadata, frames, thumbnails, transcoded copies.",
-        sources=(Source("derive", batch_size=100, window_s=2, niceness=19),),
-        grants=(
-            Grant("database", ("use",)),
-            Grant("store:originals", ("read",)),
-            Grant("store:derived", ("read", "write", "delete")),
-        ),
-        layers=("pacs", "codecs"),
-        memory_mib=3008,
-        timeout_s=300,
-    ),
-    Function(
-        "arrivals",
-        "Records what was received, and when: a row an instance, one line of the log a batch.",
-        sources=(Source("log", batch_size=1000, window_s=2, workers=0),),
-        grants=(Grant("database", ("use",)),),
-        memory_mib=256,
-    ),
-    Function(
-        "crons",
-        "What happens by the clock: store and index are reconciled, what was deleted or received long ago is removed.",
-        schedules=(
-            Schedule("reconcile", "30 0 * * *", "reconcile", after_boot=True),
-            Schedule("purge", "30 1 * * *", "purge"),
-            Schedule("prune", "0 2 * * *", "prune"),
-            Schedule("expire", "30 2 * * *", "expire"),
-        ),
-        grants=(
-            Grant("database", ("use",)),
-            Grant("store:originals", ("read", "purge")),
-            # Metadata parts, out of which goes what was removed.
-            Grant("store:derived", ("read", "write", "delete")),
-            Grant("queue:index", ("send",)),
-        ),
-        memory_mib=1024,
-        timeout_s=900,
-    ),
-    Function(
-        "migrate",
-        "Brings the database to this version, and makes the first organization.",
-        grants=(Grant("database", ("use",)),),
-        timeout_s=300,
-    ),
+    *UNASKED,
 )
 
 

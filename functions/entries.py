@@ -6,7 +6,7 @@ from typing import Literal
 Layer = Literal["pacs", "codecs", "documents"]
 # On originals, `delete` keeps the older versions; `purge` removes those.
 # Of a queue, `watch` counts what waits; `redrive` lists what was given up and puts it back to work.
-Access = Literal["read", "write", "delete", "purge", "send", "watch", "redrive", "use"]
+Access = Literal["read", "write", "delete", "purge", "send", "watch", "redrive", "start", "use"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Grant:
-    resource: str  # store:<name> | database | queue:<name> | topic:<name> | secret:<name> | mail
+    resource: str  # store:<name> | database | queue:<name> | topic:<name> | workflow:<name> | secret:<name> | mail
     access: tuple[Access, ...]
 
 
@@ -61,6 +61,14 @@ class Function:
 class Topic:
     name: str
     subscribers: tuple[str, ...]  # queues
+
+
+@dataclass(frozen=True)
+class StateMachine:
+    name: str
+    summary: str
+    definition: str  # file of Amazon States Language below functions/; `${name}` stands for a function's address
+    functions: tuple[str, ...]  # those that do its tasks
 
 
 def delete_routes(path: str) -> tuple[Route, ...]:

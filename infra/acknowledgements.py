@@ -58,6 +58,10 @@ ACKNOWLEDGED: tuple[tuple[str, str, str], ...] = (
     ("api/Api", f"AwsSolutions-IAM4[Policy::{AWS_POLICY}/AmazonAPIGatewayPushToCloudWatchLogs]", "Made for this."),
     ("api/Api", "HIPAA.Security-APIGWCacheEnabledAndEncrypted", "Answers belong to who asked: nothing is cached."),
     ("api/Api", "HIPAA.Security-APIGWSSLEnabled", "Behind it are Lambda functions, which see no client certificate."),
+    # Workflow
+    ("workflow", "HIPAA.Security-IAMNoInlinePolicy", INLINE),
+    ("workflow/report-job", "AwsSolutions-SF1", "Failures alone are logged; histories hold the rest for 90 days."),
+    ("workflow/report-jobRole", "AwsSolutions-IAM5[Resource::*]", "Deliveries of logs and traces know no resource."),
     # Ingest
     ("ingest", "HIPAA.Security-IAMNoInlinePolicy", INLINE),
     ("ingest/Balancer", "HIPAA.Security-ELBDeletionProtectionEnabled", "dev only: it may be thrown away."),

@@ -24,10 +24,10 @@ def build(app: App, stage: Stage, assets: Assets) -> None:
     kept = data.Data(app, stage)
     messages = messaging.Messaging(app, stage, kept)
     answers = api.Api(app, stage, kept, messages, assets.layers)
-    workflow.Workflow(app, stage, kept)
+    machines = workflow.Workflow(app, stage, kept, answers)
     door = ingest.Ingest(app, stage, kept, assets.image)
     edge.Edge(app, stage, kept, answers, assets.site)
-    observability.Observability(app, stage, kept, messages, answers, door)
+    observability.Observability(app, stage, kept, messages, answers, door, machines)
 
 
 if __name__ == "__main__":

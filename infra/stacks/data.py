@@ -75,12 +75,15 @@ class Data(Stack):
             enable_key_rotation=True,
             removal_policy=self.keep,
         )
+        our_logs = f"arn:{Aws.PARTITION}:logs:{self.stage.region}:{Aws.ACCOUNT_ID}:*"
         services = {
             "s3.amazonaws.com": {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
             "sns.amazonaws.com": {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
             "events.amazonaws.com": {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
             "cloudwatch.amazonaws.com": {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
             "cloudfront.amazonaws.com": self._our_distributions(),
+            # What Step Functions logs goes this way.
+            "delivery.logs.amazonaws.com": {"StringEquals": {"kms:EncryptionContext:SourceArn": our_logs}},
             f"logs.{self.stage.region}.amazonaws.com": {
                 "ArnLike": {"kms:EncryptionContext:aws:logs:arn": f"arn:{Aws.PARTITION}:logs:*:{Aws.ACCOUNT_ID}:*"}
             },

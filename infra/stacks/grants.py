@@ -9,6 +9,7 @@ from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 
 from functions.entries import Access, Grant
+from infra.settings import Stage
 from infra.stacks.data import Data
 from infra.stacks.messaging import Messaging
 
@@ -64,9 +65,16 @@ def statements(grant: Grant, data: Data, messaging: Messaging) -> list[iam.Polic
         return [allow(("sqs:SendMessage", "sqs:GetQueueAttributes"), messaging.queues[name].queue_arn)]
     if kind == "topic":
         return [allow(("sns:Publish",), messaging.topics[name].topic_arn)]
+    if kind == "workflow":
+        return [allow(("states:StartExecution",), state_machine_arn(data.stage, name))]
     if kind == "mail":
         return mail(data.stage.mail_sender)
     return [allow(READ_SECRET, {"signing": data.signing_secret}[name].secret_arn)]
+
+
+def state_machine_arn(stage: Stage, name: str) -> str:
+    """By its name: the stack of the state machines comes after the functions, which do their tasks."""
+    return f"arn:{Aws.PARTITION}:states:{stage.region}:{Aws.ACCOUNT_ID}:stateMachine:{stage.prefix}{name}"
 
 
 def mail(sender: str) -> list[iam.PolicyStatement]:

@@ -14,6 +14,7 @@ from infra.stacks.api import Api
 from infra.stacks.data import Data
 from infra.stacks.ingest import Ingest
 from infra.stacks.messaging import Messaging
+from infra.stacks.workflow import Workflow
 
 PERIOD = Duration.minutes(5)
 OLDEST_MESSAGE_S = 900
@@ -25,7 +26,14 @@ class Observability(Stack):
     """`alarms` by their name; each tells the one topic when it goes off and when it is over."""
 
     def __init__(
-        self, scope: Construct, stage: Stage, data: Data, messaging: Messaging, api: Api, ingest: Ingest
+        self,
+        scope: Construct,
+        stage: Stage,
+        data: Data,
+        messaging: Messaging,
+        api: Api,
+        ingest: Ingest,
+        workflow: Workflow,
     ) -> None:
         super().__init__(
             scope,
@@ -48,6 +56,7 @@ class Observability(Stack):
         dead_letter_queues = messaging.dead_letter_queues | {"schedules": api.failed_schedules}
         self._queue_alarms(messaging.queues, dead_letter_queues)
         self._api_alarms(api)
+        self._workflow_alarms(workflow)
         self._alarm(
             "gateway-unhealthy",
             ingest.targets.metrics.un_healthy_host_count(period=Duration.minutes(1), statistic="Maximum"),
@@ -55,7 +64,7 @@ class Observability(Stack):
             "A task of the DICOM node does not answer its health check.",
             periods=3,
         )
-        self._dashboard(data, messaging, api, ingest)
+        self._dashboard(data, messaging, api, ingest, workflow)
 
     def _alarm(
         self, name: str, metric: cloudwatch.IMetric, threshold: float, description: str, periods: int = 1
@@ -106,7 +115,26 @@ class Observability(Stack):
             periods=3,
         )
 
-    def _dashboard(self, data: Data, messaging: Messaging, api: Api, ingest: Ingest) -> None:
+    def _workflow_alarms(self, workflow: Workflow) -> None:
+        for name, machine in workflow.machines.items():
+            ends_badly = cloudwatch.MathExpression(
+                expression="failed + late + stopped",
+                using_metrics={
+                    "failed": machine.metric_failed(),
+                    "late": machine.metric_timed_out(),
+                    "stopped": machine.metric_aborted(),
+                },
+                period=PERIOD,
+                label="Ended before their time",
+            )
+            self._alarm(
+                f"{name}-failed",
+                ends_badly,
+                1,
+                f"An execution of {name} has ended before its time: the console of Step Functions tells where.",
+            )
+
+    def _dashboard(self, data: Data, messaging: Messaging, api: Api, ingest: Ingest, workflow: Workflow) -> None:
         graphed = {
             "Waiting": [queue.metric_approximate_number_of_messages_visible() for queue in messaging.queues.values()],
             "Failed for good": [
@@ -124,6 +152,11 @@ class Observability(Stack):
             "Functions: errors": [function.metric_errors() for function in api.functions.values()],
             "Functions: p95 duration": [
                 function.metric_duration(statistic="p95") for function in api.functions.values()
+            ],
+            "State machines": [
+                metric
+                for machine in workflow.machines.values()
+                for metric in (machine.metric_started(), machine.metric_succeeded(), machine.metric_failed())
             ],
             "DICOM node": [
                 ingest.targets.metrics.healthy_host_count(),

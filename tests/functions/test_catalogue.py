@@ -8,6 +8,7 @@ from fastapi.routing import APIRoute
 
 from functions.catalogue import FUNCTIONS, STORE_EVENTS, STORES, TOPICS, source
 from functions.entries import Function
+from functions.unasked import STATE_MACHINES
 
 FOLDER = Path(importlib.import_module("functions").__file__ or "").parent
 HTTP = [each for each in FUNCTIONS if each.routes]
@@ -62,3 +63,4 @@ def test_every_queue_and_store_that_is_named_exists() -> None:
             assert kind != "store" or name in STORES
             assert kind != "queue" or source(name)
             assert kind != "topic" or name in {topic.name for topic in TOPICS}
+            assert kind != "workflow" or name in {machine.name for machine in STATE_MACHINES}

@@ -1,17 +1,34 @@
 """What every deployment promises, read from the synthesized templates of both stages."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from functions import catalogue
 from functions.resources import laid_out
+from functions.unasked import STATE_MACHINES
 
 STAGES = ("dev", "prod")
+ROOT = Path(__file__).resolve().parents[2]
 
 # Actions that know no resource; a `*` stands for nothing else in what we wrote ourselves.
-WITHOUT_RESOURCE = {"ecr:GetAuthorizationToken", "xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+WITHOUT_RESOURCE = {
+    "ecr:GetAuthorizationToken",
+    "logs:CreateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:DescribeLogGroups",
+    "logs:DescribeResourcePolicies",
+    "logs:GetLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:UpdateLogDelivery",
+    "xray:GetSamplingRules",
+    "xray:GetSamplingTargets",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
+}
 # Functions that CDK brings along: they run while a deployment lasts.
 OF_CDK = ("BucketNotificationsHandler", "CustomCDKBucketDeployment", "AWSCDKTriggerCustomResource")
 
@@ -244,6 +261,31 @@ def test_every_route_of_the_catalogue_is_there_behind_the_authorizer(synthesized
     assert api["Properties"]["BinaryMediaTypes"] == ["*/*"]
 
 
+@pytest.mark.parametrize("stage", STAGES)
+def test_state_machines_are_the_files_of_the_catalogue_and_tell_nothing_of_what_goes_through_them(
+    synthesized: Any, stage: str
+) -> None:
+    stack = f"pacs-{stage}-workflow"
+    found = synthesized.resources(stack, "AWS::StepFunctions::StateMachine").values()
+    machines = {each["Properties"]["StateMachineName"]: each["Properties"] for each in found}
+    assert set(machines) == {function_name(stage, each.name) for each in STATE_MACHINES}
+    for each in STATE_MACHINES:
+        properties = machines[function_name(stage, each.name)]
+        assert properties["DefinitionString"] == (ROOT / "functions" / each.definition).read_text()
+        assert set(properties["DefinitionSubstitutions"]) == set(each.functions)
+        assert properties["StateMachineType"] == "STANDARD" and properties["TracingConfiguration"]["Enabled"]
+        assert properties["EncryptionConfiguration"]["Type"] == "CUSTOMER_MANAGED_KMS_KEY"
+        logged = properties["LoggingConfiguration"]
+        assert (logged["Level"], logged["IncludeExecutionData"]) == ("ERROR", False)
+    granted = {
+        action
+        for where, _, statement in statements(synthesized)
+        if where == stack and statement["Resource"] != "*"
+        for action in as_list(statement["Action"])
+    }
+    assert granted == {"lambda:InvokeFunction", "kms:Decrypt", "kms:GenerateDataKey"}
+
+
 def test_access_logs_hold_neither_query_strings_nor_uids(synthesized: Any) -> None:
     (stage,) = synthesized.resources("pacs-prod-api", "AWS::ApiGateway::Stage").values()
     logged = json.loads(stage["Properties"]["AccessLogSetting"]["Format"])
@@ -379,6 +421,7 @@ def test_everything_that_may_go_wrong_has_an_alarm(synthesized: Any) -> None:
         names = {each["Properties"]["AlarmName"].removeprefix(f"pacs-{stage}-") for each in alarms}
         queues = {source.queue for each in catalogue.FUNCTIONS for source in each.sources}
         assert {f"{queue}-old" for queue in queues} | {f"{queue}-dead" for queue in queues} <= names
+        assert {f"{each.name}-failed" for each in STATE_MACHINES} <= names
         assert {"schedules-dead", "api-5xx", "api-p95", "gateway-unhealthy"} <= names
         assert all(each["Properties"]["AlarmActions"] for each in alarms)
 
