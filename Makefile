@@ -13,7 +13,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check bench synth site layers peers
+.PHONY: help up test check bench synth site layers speech peers
 
 help: ## Print these commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
@@ -21,7 +21,7 @@ help: ## Print these commands
 up: site ## Run everything on this machine: viewer and API on port 8042, DICOM on 4242
 	@exec $(BIN)/pacs up
 
-test: .venv/synced peers site ## Run all tests, two at a time; as root, install dcmtk and Chromium when they are missing
+test: .venv/synced speech peers site ## Run all tests, two at a time; as root, install dcmtk and Chromium when they are missing
 	$(BIN)/pytest -n 2
 
 check: .venv/synced ## Style, types, imports, spelling, generated documents, lock file
@@ -47,6 +47,8 @@ site: .venv/synced-to-run ## Build the viewer's files into ohif-site/build
 layers: .venv/synced ## Build the Lambda layers into build/layers
 	UV=$(abspath $(UV)) $(BIN)/python -m infra.layers
 
+speech: .venv/synced-to-listen ## Install Whisper for PACS_SPEECH_URL=whisper: (260 MB to download, 560 MB of disk)
+
 # The programs on the other side of the tests. storescu is pynetdicom's name, too; dcmdump is dcmtk's alone.
 peers:
 	@missing=""; \
@@ -58,6 +60,12 @@ peers:
 	echo "Installing$$missing"; \
 	export DEBIAN_FRONTEND=noninteractive; \
 	apt-get update -qq && apt-get install -qq --yes --no-install-recommends $$missing >/dev/null
+
+# Added to whatever environment there is, and again when that was laid anew.
+.venv/synced-to-listen: .venv/synced-to-run
+	@echo "Installing speech recognition"
+	@$(SYNC) --inexact --no-default-groups --group speech
+	@touch $@
 
 # What `make up` needs; a full environment has all of it.
 .venv/synced-to-run: $(UV_READY) $(LOCKED)

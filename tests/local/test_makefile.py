@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-TARGETS = ("help", "up", "test", "check", "bench", "synth", "site", "layers")
+TARGETS = ("help", "up", "test", "check", "bench", "synth", "site", "layers", "speech")
 
 
 def make(*arguments: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache, cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pacs.errors import NotConfigured
@@ -171,6 +172,11 @@ def speech(settings: Settings) -> Speech:
     """What makes text of recordings. Raises NotConfigured."""
     if not settings.speech_url:
         raise NotConfigured("nothing makes text of recordings: set PACS_SPEECH_URL", field="PACS_SPEECH_URL")
+    if settings.speech_url.startswith("whisper:"):
+        from pacs.local.whisper import WhisperSpeech
+
+        own = settings.speech_url.removeprefix("whisper:")
+        return WhisperSpeech(Path(own) if own else settings.home / "whisper", is_own=bool(own))
     from pacs.ai.openai_shaped import OpenAISpeech
 
     return OpenAISpeech(settings.speech_url, secret_text(settings.speech_key), settings.speech_model)
