@@ -43,6 +43,7 @@ EXPECTED = {
     "templates.read": "admin radiologist individual",
     "templates.change": "admin radiologist individual",
     "letterheads.change": "admin centre individual",
+    "organization.read": "admin",
     "organization.manage": "admin",
     "audit.read": "admin",
     "api_keys.manage": "",
@@ -67,10 +68,10 @@ def test_every_role_and_action_is_in_the_table() -> None:
 
 
 @pytest.mark.parametrize("role", MEMBER_ROLES)
-def test_a_managers_right_adds_api_keys_with_report_jobs_and_their_credits_and_nothing_else(role: MemberRole) -> None:
+def test_a_managers_right_adds_api_keys_with_report_jobs_and_what_becomes_of_them(role: MemberRole) -> None:
     plain, manager = Scope("o", role), Scope("o", role, manager=True)
     added = {each for each in ACTIONS if may(manager, each)}
-    ours = {"api_keys.manage", "credits.read", "reports.dictate"}
+    ours = {"api_keys.manage", "credits.read", "organization.read", "reports.dictate"}
     assert added == {each for each in ACTIONS if may(plain, each)} | ours
 
 

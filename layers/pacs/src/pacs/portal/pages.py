@@ -74,6 +74,7 @@ PLACES = (
     Place("/admin/masks", marked("Masks"), "organization.manage"),
     Place("/admin/gateway", marked("Gateway"), "organization.manage"),
     Place("/admin/audit", marked("Audit"), "audit.read"),
+    Place("/organization", marked("Organization"), "organization.read"),
     Place("/keys", marked("API keys"), "api_keys.manage"),
     Place("/credits", marked("Credits"), "credits.read"),
     Place("/admin/ai", marked("AI"), "organization.manage"),
