@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 from rich.console import Console
 
-from infra import cli_credits, cli_keys, cli_masks, cli_people
+from infra import cli_callbacks, cli_credits, cli_keys, cli_masks, cli_people
 from infra import cli_views as views
 from infra.cli_options import Json, parse_ttl, show
 from pacs.errors import BadRequest, PacsError, answer_for
@@ -33,6 +33,7 @@ OPTIONS = {
     **cli_keys.OPTIONS,
     **cli_credits.OPTIONS,
     **cli_masks.OPTIONS,
+    **cli_callbacks.OPTIONS,
 }
 
 app = typer.Typer(
@@ -42,7 +43,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-GROUPS = {**cli_people.GROUPS, "key": cli_keys.key, "credits": cli_credits.credits, "mask": cli_masks.mask}
+GROUPS = {
+    **cli_people.GROUPS,
+    "key": cli_keys.key,
+    "credits": cli_credits.credits,
+    "callbacks": cli_callbacks.callbacks,
+    "mask": cli_masks.mask,
+}
 for name, group in GROUPS.items():
     app.add_typer(group, name=name)
 out = Console(soft_wrap=True, highlight=False)

@@ -48,6 +48,8 @@ OPTIONS = {
     "mask remove": {"--org", "--json"},
     "credits add": {"--reason", "--json"},
     "credits show": {"--json"},
+    "callbacks list": {"--job", "--dead", "--limit", "--json"},
+    "callbacks resend": {"--dead", "--json"},
     "demo": {"--json"},
 }
 UID = "1.2.826.0.1.3680043.8.498.1"

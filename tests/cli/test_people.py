@@ -1,12 +1,20 @@
 """Organizations, branches and members from a terminal, while the archive runs."""
 
 import json
+from contextlib import closing
 from typing import Any
 
 import httpx2
 import pytest
 
+from infra.local.postgres import EmbeddedPostgres
+from pacs.bootstrap import Services
+from pacs.dictation.callbacks import deliver
+from pacs.people.membership import find_by_email
+from pacs.people.scope import Scope
+from pacs.settings import Settings
 from tests.cli.conftest import Command
+from tests.dictation.rows import add_job
 
 PASSWORD = "correct horse battery"
 
@@ -168,3 +176,25 @@ def test_masks_are_kept_listed_and_removed(pacs: Command) -> None:
     assert wrong.code == 1 and "--rectangle" in wrong.err
     assert made(pacs, "mask", "remove", made_id)["removed"] == made_id
     assert pacs("mask", "remove", made_id).code == 1
+
+
+def test_callbacks_are_listed_and_sent_again(pacs: Command, company: Any) -> None:
+    email = "caller@example.org"
+    made(pacs, "member", "add", email, "--org", company["id"], "--role", "admin", "--password-stdin", password=PASSWORD)
+    services = Services(Settings(home=pacs.home, database_dsn=EmbeddedPostgres(pacs.home).dsn))
+    with closing(services.database) as database:
+        member = find_by_email(database, email)
+        assert member is not None
+        job = add_job(database, Scope(company["id"], "system"), member.id, services.clock.now())
+        deliver(services, company["id"], job, "https://127.0.0.1/callback", "secret", b"{}")
+    for options in ([], ["--dead"], ["--job", job], ["--limit", "1"]):
+        [call] = made(pacs, "callbacks", "list", "Tele A.Ş.", *options)["callbacks"]
+        assert (call["job_id"], call["outcome"], call["failure"], call["attempt"]) == (job, "refused", "not-public", 1)
+    assert job in pacs("callbacks", "list", "Tele A.Ş.").out
+    assert made(pacs, "callbacks", "resend", "Tele A.Ş.", job)["sent_again"] == [job]
+    assert made(pacs, "callbacks", "list", "Tele A.Ş.", "--dead")["callbacks"] == []
+    assert "no callbacks" in pacs("callbacks", "list", "Tele A.Ş.", "--dead").out
+    assert made(pacs, "callbacks", "resend", "Tele A.Ş.", "--dead")["sent_again"] == []
+    for wrong in ([], [job, "--dead"], ["550e8400-e29b-41d4-a716-446655440000"]):
+        refused = pacs("callbacks", "resend", "Tele A.Ş.", *wrong)
+        assert refused.code == 1 and "JOB" in refused.err

@@ -19,6 +19,7 @@ from pacs.people.scope import Scope
 from pacs.settings import Settings
 from tests.contract.conftest import Opener, data_api, open_database
 from tests.dictation.receiver import OK, Receiver, answer, receiving
+from tests.dictation.rows import add_job
 from tests.functions.doors import PASSWORD, TurnedClock
 
 __all__ = ["data_api", "open_database"]
@@ -26,12 +27,6 @@ __all__ = ["data_api", "open_database"]
 SECRET = "5f1d0c9e7b3a48d2a6c4e8f00b7d9135"
 BODY = '{"status":"completed","reports":[{"reportText":"Pnömotoraks yok"}]}'.encode()
 HOURS = 3600
-ADD_JOB = text(
-    "insert into report_jobs (id, organization_id, member_id, kind, exam_count, audio_sha256, audio_kind,"
-    " audio_seconds, input_language, output_language, callback_url, secret, request_hash, estimated_seconds,"
-    " remaining_credits, created_at) values (cast(:id as uuid), cast(:organization_id as uuid),"
-    " cast(:member_id as uuid), 'multi', 1, '', 'wav', 9, 'tr', 'tr', '', '', '', 30, 7, :now)"
-)
 
 
 @dataclass
@@ -59,10 +54,7 @@ class Office:
         return self
 
     def job(self) -> str:
-        job_id = str(uuid.uuid4())
-        row = {"id": job_id, "organization_id": self.scope.organization_id, "member_id": self.member_id}
-        self.database.fetch(ADD_JOB, {**row, "now": self.clock.now()})
-        return job_id
+        return add_job(self.database, self.scope, self.member_id, self.clock.now())
 
     def deliver(self, job_id: str, url: str = "") -> Delivery:
         address = url or f"http://127.0.0.1:{self.receiver.port}/callback"
