@@ -17,7 +17,7 @@ from infra.local.presigned import OBJECTS, Stores, receive_object, send_object
 from infra.local.proxy_event import Answer, Files, Headers, Request
 from pacs.dicomweb.media import takes_gzip
 from pacs.dicomweb.ranges import entity_tag, none_match
-from pacs.errors import BadRequest, NotFound, ObjectNotFound, Unauthenticated
+from pacs.errors import BadRequest, DatabaseUnavailable, NotFound, ObjectNotFound, Unauthenticated
 from pacs.people.permissions import may
 from pacs.people.scope import SHARED, Scope
 from pacs.viewing.headers import VIEWER_HEADERS, cache_control
@@ -49,7 +49,7 @@ class Edge:
         if request.method not in ("GET", "HEAD"):
             return None
         if found := FRAME.fullmatch(request.path):
-            return self.frame(request, *found.groups())
+            return await self.frame(request, *found.groups())
         if request.path == VIEWER or request.path.startswith(f"{VIEWER}/"):
             return site_file(self.site, request)
         if request.path.startswith(assets.PREFIX):
@@ -58,14 +58,14 @@ class Edge:
             return send_object(self.stores, request)
         return None
 
-    def frame(self, request: Request, study: str, series: str, instance: str, frame_number: str) -> Answer | None:
+    async def frame(self, request: Request, study: str, series: str, instance: str, frame_number: str) -> Answer | None:
         """A frame that is ready; None when it is not, or when a finer look at scope or Accept is needed."""
         headers = one_of_each(request.headers)
         if request.query or not takes_stored(headers.get("accept", "")):
             return None
         try:
-            scope = self.scope_of_headers(headers, study)
-        except Unauthenticated:
+            scope = await self.scope_of_headers(headers, study)
+        except (Unauthenticated, DatabaseUnavailable):
             return None
         narrowed = scope.privacy or scope.branches is not None or not may(scope, "archive.retrieve")
         if narrowed or scope.role in SHARED or (scope.studies is not None and study not in scope.studies):
@@ -79,15 +79,15 @@ class Edge:
             return Answer(304, kept, b"")
         return Answer(200, [*kept, (b"content-type", info.content_type.encode())], body)
 
-    def scope_of_headers(self, headers: Mapping[str, str], study: str) -> Scope:
-        """The scope of a request's token, verified at most a second ago. Raises Unauthenticated."""
+    async def scope_of_headers(self, headers: Mapping[str, str], study: str) -> Scope:
+        """The scope of a request's token, verified at most a second ago. Raises what `scope_of` raises."""
         tokens = {name: headers[name] for name in TOKEN_HEADERS if name in headers}
         key = (study, *tokens.values())
         now = time.monotonic()
         known = self.believed.get(key)
         if known and now < known[1]:
             return known[0]
-        scope = self.scope_of(tokens, study)
+        scope = await asyncio.to_thread(self.scope_of, tokens, study)
         if len(self.believed) >= BELIEVED_MAX:
             self.believed.clear()
         self.believed[key] = (scope, now + BELIEVED_S)
@@ -140,8 +140,13 @@ def one_of_each(headers: Headers) -> dict[str, str]:
 
 
 def edge_of(services: Any) -> Edge:
-    """The edge over this process's stores and tokens."""
+    """The edge over this process's stores and tokens, and its list of what was ended."""
     from pacs.entry.authorizer import scope_of
 
+    def living_scope(headers: Mapping[str, str], study: str) -> Scope:
+        scope = scope_of(headers, study)
+        services.ended.require_living(scope)
+        return scope
+
     stores = {name: getattr(services, name) for name in ("originals", "derived", "exchange")}
-    return Edge(stores, scope_of)
+    return Edge(stores, living_scope)

@@ -15,6 +15,7 @@ from pacs.people.organizations import disable_member, grant_branches
 from pacs.people.scope import Scope
 from pacs.people.sessions import revoke_sessions
 from tests.functions.doors import PASSWORD, TurnedClock, bearer, token
+from tests.functions.test_privacy import instance_path
 
 GUARDED = [route for function in FUNCTIONS for route in function.routes if not route.public]
 
@@ -59,13 +60,15 @@ def test_pages_lead_whoever_was_ended_to_the_door(doors: Any, clock: TurnedClock
 def test_a_launch_ends_with_the_session_that_made_it_unless_it_was_to_outlive_it(
     doors: Any, clock: TurnedClock, sample: Any
 ) -> None:
-    study = doors.add(sample("CT_small.dcm")).study
+    stored = doors.add(sample("CT_small.dcm"))
+    study, frame = stored.study, f"{instance_path(stored)}/frames/1"
     for life_s, lives in ((3600, False), (9 * 3600, True)):
         session = token(doors)
         asked = {"studies": [study], "ttl_s": life_s}
         url = doors.client.post("/api/launch", json=asked, headers=bearer(session)).json()["url"]
         launch = {"Authorization": f"Bearer {url.partition('token=')[2]}"}
         assert doors.client.post("/ohif/session", headers=launch).status_code == 204
+        assert doors.get(frame, **launch).status_code == 200  # made, and ready from now on
         me = doors.client.get("/auth/me", headers=launch).json()
         assert (me["role"], me["email"], me["organizations"]) == ("launch", "", [])
         doors.client.post("/auth/logout", data={"refresh_token": session.json()["refresh_token"]})
@@ -74,6 +77,9 @@ def test_a_launch_ends_with_the_session_that_made_it_unless_it_was_to_outlive_it
         page = doors.client.get("/ohif", params={"token": url.partition("token=")[2]})
         metadata = doors.client.get(f"/dicomweb/studies/{study}/metadata", headers=launch)
         assert {page.status_code, metadata.status_code} == {200 if lives else 401}
+        # The edge has believed this header for less than a second; in the other one it has never seen the token.
+        again = {"X-Pacs-Authorization": launch["Authorization"]}
+        assert doors.get(frame, **again).status_code == (200 if lives else 401)
 
 
 def test_a_launch_ends_with_the_key_that_made_it(doors: Any, clock: TurnedClock, sample: Any) -> None:
