@@ -295,6 +295,7 @@ FUNCTIONS = described(
             *pages("POST", "organization.manage", "/admin/members/importer"),
             *pages("GET", "organization.manage", "/admin/modalities"),
             *pages("POST", "organization.manage", "/admin/modalities", "/admin/modalities/remove"),
+            *pages("POST", "organization.manage", "/admin/modalities/strangers"),
             *pages("POST", "organization.manage", "/admin/peers", "/admin/peers/remove", "/admin/peers/echo"),
             *pages("GET", "organization.manage", "/admin/masks", "/admin/ai", "/admin/his"),
             *pages("POST", "organization.manage", "/admin/masks", "/admin/masks/remove"),

@@ -7,11 +7,13 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from functions.pages.answering import lead, page
 from pacs.archive.peers import (
     ask_echo,
+    branch_of_strangers,
     branch_titles,
     echo_answer,
     forget_modality,
     forget_peer,
     keep_modality,
+    keep_mode,
     keep_peer,
     list_known,
 )
@@ -43,6 +45,7 @@ async def show_modalities(
         "modalities.html",
         scope,
         mode=mode,
+        strangers=branch_of_strangers(services(), scope),
         modalities=modalities,
         peers=peers,
         branches=list_branches(services().database, scope),
@@ -85,6 +88,13 @@ async def save_modality(
 @router.post("/modalities/remove")
 async def remove_modality(request: Request, scope: Owner, name: Text = "") -> Response:
     forget_modality(services(), scope, name)
+    return lead(request, LIST)
+
+
+@router.post("/modalities/strangers")
+async def treat_strangers(request: Request, scope: Owner, mode: Text = "") -> Response:
+    """Whether modalities that are not listed may send: `open` or `strict`."""
+    keep_mode(services(), scope, mode)
     return lead(request, LIST)
 
 

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from gateway_scp.peers import Peers
 from pacs.archive import peers
 from pacs.dicom import modalities
 from pacs.dicom.echoes import ANSWERS, WISHES
 from pacs.dicom.modalities import Destination, Peer
-from pacs.errors import BadRequest, Conflict, NotFound
+from pacs.errors import BadRequest, Conflict, Forbidden, NotFound
 from pacs.people.organizations import Branch, add_branch, add_organization, list_branches
 from pacs.people.scope import Scope
 
@@ -114,6 +115,26 @@ def test_in_the_cloud_the_first_table_lets_in_whom_it_lists(archive: Any) -> Non
     peers.keep_modality(far, far.scope, {**CT, "branch_id": far.branch_id})
     assert (match(far, "CT1").modality, match(far, "MR1").unknown) == ("CT", "calling")
     assert peers.list_known(far, far.scope)[0] == "strict"
+
+
+def test_strangers_are_let_in_and_shut_out_by_the_organization_that_gets_their_images_and_the_door_follows(
+    archive: Any, first: tuple[Scope, Branch], second: tuple[Scope, Branch]
+) -> None:
+    scope, branch = first
+    door = Peers(archive.exchange)
+    for mode in ("strict", "open", "strict"):
+        peers.keep_mode(archive, scope, mode)
+        door.reload()
+        assert door.table and door.table.mode == mode
+    found = match(archive, "NOBODY")
+    assert (found.place.branch_id, found.unknown) == (branch.id, "calling")
+    assert [peers.branch_of_strangers(archive, each) for each in (scope, second[0])] == [branch.id, None]
+    with pytest.raises(Forbidden):
+        peers.keep_mode(archive, second[0], "open")
+    with pytest.raises(BadRequest):
+        peers.keep_mode(archive, scope, "other")
+    noted = text("select subject from audit where subject like 'strangers%' order by id")
+    assert [row["subject"][11:] for row in archive.database.fetch(noted)] == ["strict", "open", "strict"]
 
 
 def test_peers_are_an_organizations_own(

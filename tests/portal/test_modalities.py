@@ -38,6 +38,17 @@ def test_modalities_are_kept_on_their_page(clinic: Any, admin: Any) -> None:
     assert table(clinic)["modalities"] == [] and send(clinic, f"{PAGE}/remove", admin, name="MR").status_code == 404
 
 
+def test_strangers_are_let_in_and_shut_out_by_a_button(clinic: Any, admin: Any) -> None:
+    page = show(clinic, PAGE, admin).text
+    assert 'name="mode" value="strict"' in page and "comes to the branch" in page and "data-ask=" not in page
+    send(clinic, f"{PAGE}/strangers", admin, mode="strict")
+    assert table(clinic)["mode"] == "strict"
+    page = show(clinic, PAGE, admin).text
+    assert 'name="mode" value="open"' in page and "Only modalities that are listed here may send." in page
+    assert send(clinic, f"{PAGE}/strangers", admin, mode="both").status_code == 400
+    assert send(clinic, f"{PAGE}/strangers", scope_of(clinic, "centre"), mode="open").status_code == 403
+
+
 def test_a_peer_is_tried_from_its_row(clinic: Any, admin: Any) -> None:
     form = {"ae_title": "WS", "host": "10.1.1.1", "port": "104", "tls": "1"}
     assert send(clinic, "/admin/peers", admin, **form).headers["location"] == PAGE

@@ -17,7 +17,7 @@ from sqlalchemy import text
 from pacs.dicom import modalities
 from pacs.dicom.echoes import ANSWERS, WISHES
 from pacs.dicom.modalities import Destination, Modality, ModalityTable, Place
-from pacs.errors import BadRequest, Conflict, NotFound, ObjectNotFound, Unavailable
+from pacs.errors import BadRequest, Conflict, Forbidden, NotFound, ObjectNotFound, Unavailable
 from pacs.people.accounts import default_organization
 from pacs.people.audit import Deed, record
 from pacs.people.organizations import Branch
@@ -49,6 +49,26 @@ def list_known(services: Services, scope: Scope) -> tuple[str, list[dict[str, An
     table = read_table(services)
     ours = [[each for each in table[kind] if is_ours(each, scope)] for kind in ("modalities", "peers")]
     return table["mode"], ours[0], ours[1]
+
+
+def branch_of_strangers(services: Services, scope: Scope) -> str | None:
+    """Where lands what modalities send that are not listed; None when that is another organization's to say."""
+    default = read_table(services)["default"]
+    return str(default["branch_id"]) if is_ours(default, scope) else None
+
+
+def keep_mode(services: Services, scope: Scope, mode: str) -> None:
+    """Let modalities that are not listed send ("open"), or not ("strict"). The door follows within half a minute.
+
+    Raises Forbidden for all but the organization to which they would send; BadRequest.
+    """
+
+    def change(table: dict[str, Any]) -> None:
+        if not is_ours(table["default"], scope):
+            raise Forbidden("what strangers send is another organization's")
+        table["mode"] = mode
+
+    write(services, scope, change, f"strangers: {mode}")
 
 
 def keep_modality(services: Services, scope: Scope, entry: Mapping[str, Any], replacing: str = "") -> None:
