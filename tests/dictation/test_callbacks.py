@@ -190,6 +190,17 @@ def test_dead_ones_are_sent_again_with_all_attempts(office_over_both_drivers: Of
     assert deed["subject"] == job_id
 
 
+def test_who_asks_twice_in_a_row_has_asked_once(office: Office) -> None:
+    job_id = office.job()
+    office.deliver(job_id)
+    asked = send_again(office.services, office.scope, job_id)
+    office.clock.pass_s(30)
+    assert send_again(office.services, office.scope, job_id) == asked
+    assert office.workflow.runs[0] == office.workflow.runs[1]  # a name that was used before starts nothing
+    office.clock.pass_s(31)  # nobody has called meanwhile
+    assert send_again(office.services, office.scope, job_id).id > asked.id
+
+
 def test_lists_go_on_before_the_last_one(office: Office) -> None:
     jobs = [office.job() for _ in range(3)]
     for job_id in jobs:

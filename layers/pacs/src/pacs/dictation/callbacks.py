@@ -22,6 +22,7 @@ Outcome = Literal["delivered", "failed", "gone", "refused", "asked"]
 
 MINUTE_S, HOUR_S = 60, 3600
 WAITS_S = (5, 5 * MINUTE_S, 30 * MINUTE_S, 2 * HOUR_S, 5 * HOUR_S, 10 * HOUR_S, 10 * HOUR_S)
+ONCE = timedelta(minutes=1)
 GONE = 410
 MACHINE = "report-job"
 
@@ -151,14 +152,20 @@ def list_deliveries(
 
 
 def send_again(services: Services, scope: Scope, job_id: str) -> Delivery:
-    """Have the result of a job sent again, with all attempts. Raises NotFound for jobs that nobody was called for."""
-    if not list_deliveries(services.database, scope, job_id=job_id, limit=1):
+    """Have the result of a job sent again, with all attempts; twice within a minute is once.
+
+    Raises NotFound for jobs that nobody was called for.
+    """
+    now, latest = services.clock.now(), list_deliveries(services.database, scope, job_id=job_id, limit=1)
+    if not latest:
         raise NotFound("the job has had no callback", field="job")
-    asked = {"organization_id": scope.organization_id, "job_id": job_id, "attempt": 0, "outcome": "asked"}
-    asked |= {"attempted_at": services.clock.now(), "status": None, "failure": "", "took_ms": 0, "again_at": None}
-    with services.database.transaction() as statements:
-        delivery = Delivery(**statements.fetch(ADD, asked)[0])
-        audit.record(statements, scope, audit.Deed("send-callback", subject=job_id))
+    [delivery] = latest
+    if delivery.outcome != "asked" or now - delivery.attempted_at > ONCE:
+        asked = {"organization_id": scope.organization_id, "job_id": job_id, "attempt": 0, "outcome": "asked"}
+        asked |= {"attempted_at": now, "status": None, "failure": "", "took_ms": 0, "again_at": None}
+        with services.database.transaction() as statements:
+            delivery = Delivery(**statements.fetch(ADD, asked)[0])
+            audit.record(statements, scope, audit.Deed("send-callback", subject=job_id))
     told = {"organization": scope.organization_id, "job": job_id, "resend": True}
     services.workflow.start(MACHINE, f"{job_id}-again-{delivery.id}", told)
     return delivery
