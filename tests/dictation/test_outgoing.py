@@ -184,6 +184,7 @@ def test_the_loopback_is_known_however_it_is_written(door: Door, internet: Inter
         "https://a\x00b/",
         "https://[fe80::1%25eth0]/",
         f"https://{'a' * 64}.org/",
+        f"https://{NAME}/\ud800",
         "//hbys.example.org/",
         "",
     ],

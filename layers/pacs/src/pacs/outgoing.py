@@ -214,12 +214,12 @@ class Door:
     def _call(self, url: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
         try:
             origin, parts = origin_of(url), urlsplit(url)
+            target = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=PATH_SAFE)
         except ValueError as error:
             raise Unsent("url") from error
         if origin.scheme != "https" and origin not in self.allowed:
             raise Unsent("url")
         deadline = Deadline(self.limit_s)
-        target = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=PATH_SAFE)
         with self._connected(origin, deadline) as connected:
             call: Any = http.client.HTTPConnection(origin.host, origin.port)
             call.sock = Line(connected, deadline)
