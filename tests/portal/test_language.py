@@ -10,7 +10,8 @@ from babel.messages.pofile import read_po
 
 from infra.layers import KEPT_LOCALES
 from pacs import portal
-from pacs.portal.language import LOCALES, NAMES, Speech, catalogue, choose_language
+from pacs.portal.language import COMPLETE, LOCALES, NAMES, Speech, catalogue, choose_language
+from pacs.viewing import share_page
 
 ROOM = Path(portal.__file__).parent
 TEXTS = re.compile(r'(?:_|marked)\("((?:[^"\\]|\\.)*)"\)')
@@ -28,8 +29,16 @@ def texts_of(language: str) -> dict[str, str]:
         return {str(each.id): str(each.string) for each in read_po(file, locale=language) if each.id}
 
 
-def test_turkish_is_complete() -> None:
-    assert texts_of("tr").keys() == written() and all(texts_of("tr").values())
+@pytest.mark.parametrize("language", [each for each in COMPLETE if each != "en"])
+def test_the_languages_that_must_be_complete_lack_no_text(language: str) -> None:
+    assert sorted(written() - texts_of(language).keys()) == []
+
+
+def test_the_page_of_links_speaks_every_language_that_must_be_complete() -> None:
+    assert set(COMPLETE) <= set(share_page.WORDS) == set(share_page.NAMES)
+    for words in share_page.WORDS.values():
+        assert words.notices.keys() == share_page.ENGLISH.notices.keys() and all(words.notices.values())
+        assert all(vars(words).values())
 
 
 @pytest.mark.parametrize("language", [each for each in NAMES if each != "en"])

@@ -1,6 +1,6 @@
 """In which language, with which dates and numbers, is a page? Asked by functions/pages and the templates.
 
-English texts are the keys of the catalogues under `locales`; Turkish is complete, the other languages have begun.
+English texts are the keys of the catalogues under `locales`; those of `COMPLETE` have every text, others may follow.
 """
 
 import gettext
@@ -27,6 +27,8 @@ NAMES = {
     "de": "Deutsch",
     "ar": "العربية",
 }
+# These lack no text, ever; what the others lack is told in English until somebody has translated it.
+COMPLETE = ("tr", "en", "fa", "ru")
 UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
