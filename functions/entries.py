@@ -40,7 +40,8 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Grant:
-    resource: str  # store:<name> | database | queue:<name> | topic:<name> | workflow:<name> | secret:<name> | mail
+    # store:<name> | database | queue:<name> | topic:<name> | workflow:<name> | secret:<name> | mail | models
+    resource: str
     access: tuple[Access, ...]
 
 

@@ -75,7 +75,9 @@ UNASKED = (
         "Does the tasks of the state machine report-job: one step of one job at a time.",
         grants=(
             Grant("database", ("use",)),
-            Grant("store:exchange", ("read", "write")),
+            # Delete: what Amazon Transcribe was given.
+            Grant("store:exchange", ("read", "write", "delete")),
+            Grant("models", ("use",)),
             # What signs callbacks lies sealed.
             Grant("secret:signing", ("read",)),
         ),

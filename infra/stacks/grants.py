@@ -29,6 +29,7 @@ DATABASE_ACTIONS = (
     "rds-data:RollbackTransaction",
 )
 REDRIVE_ACTIONS = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility")
+TRANSCRIBE_ACTIONS = tuple(f"transcribe:{verb}TranscriptionJob" for verb in ("Start", "Get", "Delete"))
 READ_SECRET = ("secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret")
 
 
@@ -67,6 +68,8 @@ def statements(grant: Grant, data: Data, messaging: Messaging) -> list[iam.Polic
         return [allow(("sns:Publish",), messaging.topics[name].topic_arn)]
     if kind == "workflow":
         return [allow(("states:StartExecution",), state_machine_arn(data.stage, name))]
+    if kind == "models":
+        return models(data.stage)
     if kind == "mail":
         return mail(data.stage.mail_sender)
     return [allow(READ_SECRET, {"signing": data.signing_secret}[name].secret_arn)]
@@ -75,6 +78,18 @@ def statements(grant: Grant, data: Data, messaging: Messaging) -> list[iam.Polic
 def state_machine_arn(stage: Stage, name: str) -> str:
     """By its name: the stack of the state machines comes after the functions, which do their tasks."""
     return f"arn:{Aws.PARTITION}:states:{stage.region}:{Aws.ACCOUNT_ID}:stateMachine:{stage.prefix}{name}"
+
+
+def models(stage: Stage) -> list[iam.PolicyStatement]:
+    """The secrets with the keys of the stage's models, and Amazon Transcribe where it listens."""
+    settings = dict(stage.settings)
+    keys = [settings.get(name, "") for name in ("PACS_SPEECH_KEY", "PACS_LANGUAGE_KEY")]
+    secrets = [key for key in dict.fromkeys(keys) if key.startswith("arn:")]
+    found = [allow(READ_SECRET, *secrets)] if secrets else []
+    if settings.get("PACS_SPEECH_URL") == "transcribe:":
+        jobs = f"arn:{Aws.PARTITION}:transcribe:{stage.region}:{Aws.ACCOUNT_ID}:transcription-job/pacs-*"
+        found.append(allow(TRANSCRIBE_ACTIONS, jobs))
+    return found
 
 
 def mail(sender: str) -> list[iam.PolicyStatement]:

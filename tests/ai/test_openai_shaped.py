@@ -26,11 +26,11 @@ KEY = "sk-secret-of-the-clinic"
 
 
 def speech(models: FakeModels, model: str = "whisper-1") -> OpenAISpeech:
-    return OpenAISpeech(models.url, KEY, model)
+    return OpenAISpeech(models.url, lambda: KEY, model)
 
 
 def language(models: FakeModels) -> OpenAILanguage:
-    return OpenAILanguage(models.url, KEY, "gpt-x")
+    return OpenAILanguage(models.url, lambda: KEY, "gpt-x")
 
 
 def test_a_recording_becomes_segments_with_their_moments(models: FakeModels) -> None:
@@ -133,7 +133,7 @@ def test_who_does_not_answer_in_time_is_unavailable(models: FakeModels, monkeypa
 def test_nobody_there_is_unavailable() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        asking = OpenAILanguage(f"http://127.0.0.1:{taken.getsockname()[1]}/v1", KEY, "gpt-x")
+        asking = OpenAILanguage(f"http://127.0.0.1:{taken.getsockname()[1]}/v1", lambda: KEY, "gpt-x")
         with pytest.raises(Unavailable):
             asking.complete("Structure.", ASKED, SCHEMA)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pacs.aws.secrets import SecretsManagerSecrets
+from pacs.aws.secrets import SecretsManagerSecrets, text_of
 from pacs.errors import NotConfigured, Unavailable
 from pacs.local.clock import SystemClock
 from pacs.local.secrets import SecretsFile
@@ -107,3 +107,11 @@ def test_the_clock_is_aware_and_in_utc() -> None:
     offset = SystemClock().now().utcoffset()
     assert offset is not None
     assert offset.total_seconds() == 0
+
+
+def test_a_key_of_a_model_is_a_secret_that_is_one_text(aws_client: AwsClient) -> None:
+    client = aws_client("secretsmanager")
+    arn = client.create_secret(Name=uuid.uuid4().hex, SecretString="sk-key\n")["ARN"]
+    assert text_of(arn, client) == "sk-key"
+    with pytest.raises(NotConfigured):
+        text_of("no-such-secret", client)

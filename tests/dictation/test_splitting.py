@@ -42,7 +42,7 @@ def sentences(count: int) -> tuple[Sentence, ...]:
 def test_a_dictation_goes_to_its_exams() -> None:
     with serving() as models:
         spoken = sentences_of([Spoken(SAID)])
-        assert split(OpenAILanguage(models.url, "", "fake"), spoken, EXAMS, "tr") == (0, 0, 1, 1, 1, 2, 2, 0)
+        assert split(OpenAILanguage(models.url, str, "fake"), spoken, EXAMS, "tr") == (0, 0, 1, 1, 1, 2, 2, 0)
 
 
 def test_a_model_is_told_numbers_names_and_codes() -> None:

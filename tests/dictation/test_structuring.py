@@ -20,7 +20,7 @@ def models() -> Iterator[FakeModels]:
 
 
 def test_each_section_has_what_was_said_of_it(models: FakeModels) -> None:
-    found = structure(OpenAILanguage(models.url, "", "fake"), SAID, "Beyin BT", "tr", "tr")
+    found = structure(OpenAILanguage(models.url, str, "fake"), SAID, "Beyin BT", "tr", "tr")
     assert found == EMPTY | {
         "clinical": "Baş ağrısı.",
         "findings": "Kanama yok. Orta hat yapıları yerinde.",
@@ -29,7 +29,7 @@ def test_each_section_has_what_was_said_of_it(models: FakeModels) -> None:
 
 
 def test_a_model_is_told_both_languages(models: FakeModels) -> None:
-    asking = OpenAILanguage(models.url, "", "fake")
+    asking = OpenAILanguage(models.url, str, "fake")
     structure(asking, SAID, "Brain CT", "tr", "en")
     structure(asking, SAID, "Beyin BT", "tr", "tr")
     translated, kept = (each["messages"][0]["content"] for each in models.asked)
@@ -39,11 +39,11 @@ def test_a_model_is_told_both_languages(models: FakeModels) -> None:
 
 
 def test_of_nothing_nothing_is_made(models: FakeModels) -> None:
-    assert structure(OpenAILanguage(models.url, "", "fake"), " \n", "Beyin BT", "tr", "tr") == EMPTY
+    assert structure(OpenAILanguage(models.url, str, "fake"), " \n", "Beyin BT", "tr", "tr") == EMPTY
     assert not models.asked
 
 
 def test_an_answer_of_no_use_is_none(models: FakeModels) -> None:
     models.always = {"Kanama": "broken"}
     with pytest.raises(ModelRefused):
-        structure(OpenAILanguage(models.url, "", "fake"), SAID, "Beyin BT", "tr", "tr")
+        structure(OpenAILanguage(models.url, str, "fake"), SAID, "Beyin BT", "tr", "tr")

@@ -6,7 +6,7 @@ Everything is made once per process and lazily, so that a function pays only for
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,7 +96,7 @@ class Services:
 
     @cached_property
     def speech(self) -> Speech:
-        return speech(self.settings)
+        return speech(self.settings, self)
 
     @cached_property
     def language(self) -> Language:
@@ -168,10 +168,16 @@ def aws_queue(settings: Settings) -> Queue:
     return SqsQueue(settings.queue_url_prefix, settings.topic_arn_prefix, aws_client("sqs"), aws_client("sns"))
 
 
-def speech(settings: Settings) -> Speech:
+def speech(settings: Settings, services: Services) -> Speech:
     """What makes text of recordings. Raises NotConfigured."""
     if not settings.speech_url:
         raise NotConfigured("nothing makes text of recordings: set PACS_SPEECH_URL", field="PACS_SPEECH_URL")
+    if settings.speech_url == "transcribe:":
+        if settings.platform != "aws":
+            raise NotConfigured("Amazon Transcribe is for the cloud alone", field="PACS_SPEECH_URL")
+        from pacs.aws.transcribe import TranscribeSpeech
+
+        return TranscribeSpeech(aws_client("transcribe"), services.exchange, settings.exchange_bucket)
     if settings.speech_url.startswith("whisper:"):
         from pacs.local.whisper import WhisperSpeech
 
@@ -179,7 +185,7 @@ def speech(settings: Settings) -> Speech:
         return WhisperSpeech(Path(own) if own else settings.home / "whisper", is_own=bool(own))
     from pacs.ai.openai_shaped import OpenAISpeech
 
-    return OpenAISpeech(settings.speech_url, secret_text(settings.speech_key), settings.speech_model)
+    return OpenAISpeech(settings.speech_url, partial(secret_text, settings.speech_key), settings.speech_model)
 
 
 def language(settings: Settings) -> Language:
@@ -190,16 +196,17 @@ def language(settings: Settings) -> Language:
             raise NotConfigured(f"nothing makes sections of text: set {variable}", field=variable)
     from pacs.ai.openai_shaped import OpenAILanguage
 
-    return OpenAILanguage(settings.language_url, secret_text(settings.language_key), settings.language_model)
+    return OpenAILanguage(settings.language_url, partial(secret_text, settings.language_key), settings.language_model)
 
 
+@cache
 def secret_text(value: str) -> str:
     """A setting that may be the ARN of a secret in Secrets Manager instead. Raises NotConfigured, Unavailable."""
     if not value.startswith("arn:"):
         return value.strip()
     from pacs.aws.secrets import text_of
 
-    return text_of(value, aws_client("secretsmanager")).strip()
+    return text_of(value, aws_client("secretsmanager"))
 
 
 def local_store(settings: Settings, name: str) -> DirectoryStore:

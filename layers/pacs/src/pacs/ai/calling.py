@@ -3,6 +3,7 @@
 Neither what is sent nor what is answered goes into an error or a log: it may be about a patient.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
@@ -20,13 +21,13 @@ WORDS_REFUSED = (400, 422)
 
 
 class Service:
-    """One service at one address. `kind` is how its settings begin: SPEECH or LANGUAGE."""
+    """One service at one address. `kind` is how its settings begin: SPEECH or LANGUAGE; `key` tells our key."""
 
-    def __init__(self, kind: str, url: str, key: str, *, timeout_s: float) -> None:
+    def __init__(self, kind: str, url: str, key: Callable[[], str], *, timeout_s: float) -> None:
         self.kind = kind
         self.name = f"the {kind.lower()} service"
         self._url = url.rstrip("/")
-        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._key = key
         self._timeout_s = timeout_s
 
     def post(self, path: str, **sent: Any) -> "httpx2.Response":
@@ -38,7 +39,7 @@ class Service:
 
         try:
             with httpx2.Client(timeout=httpx2.Timeout(self._timeout_s, connect=CONNECT_S)) as client:
-                answer = client.post(self._url + path, headers=self._headers, **sent)
+                answer = client.post(self._url + path, headers=self._headers(), **sent)
         except httpx2.HTTPError as error:
             raise Unavailable(f"{self.name} does not answer: {type(error).__name__}") from error
         except (httpx2.InvalidURL, UnicodeError) as error:
@@ -46,6 +47,10 @@ class Service:
         if answer.status_code != 200 and answer.status_code not in WORDS_REFUSED:
             raise self._refusal(answer)
         return answer
+
+    def _headers(self) -> dict[str, str]:
+        key = self._key()
+        return {"Authorization": f"Bearer {key}"} if key else {}
 
     def document(self, answer: "httpx2.Response") -> dict[str, Any]:
         """What a good answer says. Raises ModelRefused, Unavailable for an answer that broke off."""

@@ -5,7 +5,7 @@ Source: OpenAI API reference, "Create transcription", "Create chat completion"
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pacs.ai.calling import Service
@@ -32,7 +32,7 @@ AGAIN = "This does not keep to the JSON schema: {fault}. Answer again, with the 
 class OpenAISpeech:
     """Transcriptions of one model; with moments where it tells segments."""
 
-    def __init__(self, url: str, key: str, model: str) -> None:
+    def __init__(self, url: str, key: Callable[[], str], model: str) -> None:
         self._service = Service("SPEECH", url, key, timeout_s=SPEECH_TIMEOUT_S)
         self._model = model
         self._segments = not model.startswith("gpt-")  # those take no verbose_json
@@ -75,7 +75,7 @@ def spoken(segment: Mapping[str, Any]) -> Spoken:
 class OpenAILanguage:
     """Chat completions of one model, as documents that keep to a schema."""
 
-    def __init__(self, url: str, key: str, model: str) -> None:
+    def __init__(self, url: str, key: Callable[[], str], model: str) -> None:
         self._service = Service("LANGUAGE", url, key, timeout_s=LANGUAGE_TIMEOUT_S)
         self._model = model
         self._format = FORMATS[0]

@@ -22,7 +22,7 @@ CACHE_S = 300
 def text_of(arn: str, client: "SecretsManagerClient") -> str:
     """What a secret that is one text holds. Raises NotConfigured, Unavailable."""
     with translated("a secret that a setting names", missing={"ResourceNotFoundException": NotConfigured}):
-        return client.get_secret_value(SecretId=arn)["SecretString"]
+        return client.get_secret_value(SecretId=arn)["SecretString"].strip()
 
 
 class SecretsManagerSecrets:

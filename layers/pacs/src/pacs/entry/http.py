@@ -15,7 +15,7 @@ from starlette.types import Scope as ASGIScope
 
 from pacs.bootstrap import services, settings
 from pacs.entry.observability import logger
-from pacs.errors import UNKNOWN, PacsError, TooManyRequests, Unauthenticated, answer_for
+from pacs.errors import UNKNOWN, PacsError, TooManyRequests, Unauthenticated, Unavailable, answer_for
 from pacs.people.audit import caller_address
 from pacs.people.scope import SHARED, Scope
 from pacs.viewing.headers import ANSWER_HEADERS
@@ -115,7 +115,7 @@ async def tell_error(request: Request, error: Exception) -> Response:
     """Any error as an answer in JSON."""
     said = told(error)
     headers = {"WWW-Authenticate": "Bearer"} if said.status == 401 else {}
-    if isinstance(error, TooManyRequests):
+    if isinstance(error, TooManyRequests | Unavailable) and error.retry_after_s is not None:
         headers["Retry-After"] = str(error.retry_after_s)
     body = error_body(said.code, said.message, request_id(request), said.field)
     return Response(body, said.status, headers, media_type="application/json")
