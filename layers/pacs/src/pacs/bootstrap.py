@@ -96,7 +96,7 @@ class Services:
 
     @cached_property
     def speech(self) -> Speech:
-        return speech(self.settings, self)
+        return speech(self.settings)
 
     @cached_property
     def language(self) -> Language:
@@ -168,7 +168,7 @@ def aws_queue(settings: Settings) -> Queue:
     return SqsQueue(settings.queue_url_prefix, settings.topic_arn_prefix, aws_client("sqs"), aws_client("sns"))
 
 
-def speech(settings: Settings, services: Services) -> Speech:
+def speech(settings: Settings) -> Speech:
     """What makes text of recordings. Raises NotConfigured."""
     if not settings.speech_url:
         raise NotConfigured("nothing makes text of recordings: set PACS_SPEECH_URL", field="PACS_SPEECH_URL")
@@ -177,7 +177,7 @@ def speech(settings: Settings, services: Services) -> Speech:
             raise NotConfigured("Amazon Transcribe is for the cloud alone", field="PACS_SPEECH_URL")
         from pacs.aws.transcribe import TranscribeSpeech
 
-        return TranscribeSpeech(aws_client("transcribe"), services.exchange, settings.exchange_bucket)
+        return TranscribeSpeech(aws_client("transcribe"), stores(settings).exchange, settings.exchange_bucket)
     if settings.speech_url.startswith("whisper:"):
         from pacs.local.whisper import WhisperSpeech
 
