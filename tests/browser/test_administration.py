@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -72,42 +71,40 @@ def origin(clinic: Any, sample: Callable[[str], bytes], door: Node) -> Iterator[
         yield address
 
 
-def look(page: Page, name: str, folder: Path) -> None:
+def look(page: Page, name: str) -> None:
     """A page shuts nobody out."""
     assert serious(page) == [], name
-    keep_picture(page, f"admin-{name}", folder)
+    keep_picture(page, f"admin-{name}")
 
 
-def test_a_day_of_an_administrator(
-    browser: Browser, origin: str, workstation: tuple[int, list[int]], tmp_path: Path
-) -> None:
+def test_a_day_of_an_administrator(browser: Browser, origin: str, workstation: tuple[int, list[int]]) -> None:
     context = new_context(browser)
     page = context.new_page()
     said = complaints(page)
     page.on("dialog", lambda dialog: dialog.accept())
     enter(page, origin, "admin")
     changes_a_member(page, origin)
-    look(page, "members", tmp_path)
+    look(page, "members")
     tries_a_peer(page, origin, workstation[0])
-    look(page, "modalities", tmp_path)
+    look(page, "modalities")
     keeps_a_mask(page, origin)
-    look(page, "masks", tmp_path)
-    merges_patients(page, origin, tmp_path)
+    look(page, "masks")
+    merges_patients(page, origin)
     makes_a_key(page, origin)
-    look(page, "keys", tmp_path)
+    look(page, "keys")
     for name, path in (("gateway", "admin/gateway"), ("storage", "admin/gateway/storage"), *ASKED):
         page.goto(f"{origin}/{path}")
-        look(page, name, tmp_path)
+        look(page, name)
     page.emulate_media(color_scheme="dark")
     page.goto(f"{origin}/admin/gateway")
-    look(page, "gateway-dark", tmp_path)
+    look(page, "gateway-dark")
     page.emulate_media(color_scheme="light")
     expect(page.get_by_text("Well")).to_be_visible()
     page.get_by_role("button", name="Try again", exact=False).last.click()
     expect(page.get_by_text("Nothing has failed.")).to_be_visible()
     page.goto(f"{origin}/admin/audit")
     expect(page.get_by_text("Network Configuration").first).to_be_visible()
-    look(page, "audit", tmp_path)
+    look(page, "audit")
     assert said == []
     context.close()
 
@@ -153,7 +150,7 @@ def keeps_a_mask(page: Page, origin: str) -> None:
     expect(page.get_by_role("button", name="Remove: US ge healthcare 640 × 480")).to_be_visible()
 
 
-def merges_patients(page: Page, origin: str, folder: Path) -> None:
+def merges_patients(page: Page, origin: str) -> None:
     """By keys from the worklist, looking at both before."""
     page.goto(f"{origin}/worklist")
     codes = page.locator("[data-row] code").all_inner_texts()
@@ -163,10 +160,10 @@ def merges_patients(page: Page, origin: str, folder: Path) -> None:
     page.locator("[name=name]").fill("Yılmaz^Ayşe")
     page.get_by_role("button", name="Correct").first.click()
     expect(page.get_by_role("cell", name="Corrected")).to_be_visible()
-    look(page, "patient", folder)
+    look(page, "patient")
     page.locator("[name=into]").fill(codes[1])
     page.get_by_role("button", name="Look at both").click()
-    look(page, "patients-merged", folder)
+    look(page, "patients-merged")
     page.get_by_role("button", name="Merge", exact=True).click()
     expect(page.get_by_role("cell", name="Merged")).to_be_visible()
     page.get_by_role("button", name="Take it back").click()

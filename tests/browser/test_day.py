@@ -44,9 +44,9 @@ def origin(clinic: Any) -> Iterator[str]:
         yield address
 
 
-def looked_at(page: Page, name: str, folder: Path) -> None:
+def looked_at(page: Page, name: str) -> None:
     assert serious(page) == [], name
-    keep_picture(page, name, folder)
+    keep_picture(page, name)
 
 
 @pytest.fixture
@@ -64,24 +64,22 @@ def files(sample: Callable[[str], bytes], tmp_path: Path) -> list[Path]:
     return [zipped, alone, picture]
 
 
-def test_a_day_from_upload_to_the_verified_report(
-    browser: Browser, origin: str, files: list[Path], tmp_path: Path
-) -> None:
+def test_a_day_from_upload_to_the_verified_report(browser: Browser, origin: str, files: list[Path]) -> None:
     centre_context, reader_context = new_context(browser), new_context(browser, locale="tr", color_scheme="dark")
-    brings(new_context(browser).new_page(), origin, files, tmp_path)
+    brings(new_context(browser).new_page(), origin, files)
     centre, reader = centre_context.new_page(), reader_context.new_page()
     reader.set_default_timeout(45_000)  # the viewer and the PDF take their time on small machines
     said, alerts = complaints(centre), []
     reader.on("dialog", lambda dialog: alerts.append(dialog.message))
-    assigns(centre, origin, tmp_path)
-    reads_and_signs(reader, origin, tmp_path)
-    opens_the_report(centre, origin, tmp_path)
+    assigns(centre, origin)
+    reads_and_signs(reader, origin)
+    opens_the_report(centre, origin)
     assert said == alerts == []
     centre_context.close()
     reader_context.close()
 
 
-def brings(page: Page, origin: str, files: list[Path], folder: Path) -> None:
+def brings(page: Page, origin: str, files: list[Path]) -> None:
     """The connection breaks once in the middle, and a part is not sent again that is there."""
     said = complaints(page)
     enter(page, origin, "technician")
@@ -101,7 +99,7 @@ def brings(page: Page, origin: str, files: list[Path], folder: Path) -> None:
     page.locator("#files").set_input_files(files)
     page.locator("[name=patient_name]").fill("Deniz Kaya")
     page.locator("[name=modality]").fill("DX")
-    looked_at(page, "upload", folder)
+    looked_at(page, "upload")
     page.get_by_role("button", name="Upload", exact=True).click()
     expect(page.locator("#sent [data-state=stored]")).to_have_count(3, timeout=45_000)
     expect(page.locator("#result code")).to_have_count(3)
@@ -110,9 +108,9 @@ def brings(page: Page, origin: str, files: list[Path], folder: Path) -> None:
     page.context.close()
 
 
-def assigns(page: Page, origin: str, folder: Path) -> None:
+def assigns(page: Page, origin: str) -> None:
     enter(page, origin, "centre")
-    looked_at(page, "dashboard-centre", folder)
+    looked_at(page, "dashboard-centre")
     page.goto(f"{origin}/worklist")
     page.keyboard.press("/")
     page.keyboard.type("P-1")
@@ -125,16 +123,16 @@ def assigns(page: Page, origin: str, folder: Path) -> None:
     page.locator("#to").select_option(label="Radiologist (0)")
     page.get_by_role("button", name="Assign", exact=True).click()
     expect(page.locator("#list")).to_contain_text("→ Radiologist")
-    looked_at(page, "worklist-centre", folder)
+    looked_at(page, "worklist-centre")
 
 
-def reads_and_signs(page: Page, origin: str, folder: Path) -> None:
+def reads_and_signs(page: Page, origin: str) -> None:
     enter(page, origin, "radiologist")
-    looked_at(page, "dashboard-radiologist", folder)
+    looked_at(page, "dashboard-radiologist")
     page.goto(f"{origin}/worklist")
     page.keyboard.press("?")
     expect(page.locator("#keys")).to_be_visible()
-    keep_picture(page, "worklist-keys", folder)
+    keep_picture(page, "worklist-keys")
     page.keyboard.press("Escape")
     expect(page.locator("#keys")).to_be_hidden()
     page.keyboard.press("n")
@@ -152,7 +150,7 @@ def reads_and_signs(page: Page, origin: str, folder: Path) -> None:
     page.keyboard.press("Control+End")
     page.keyboard.type(" nodül yok")
     expect(page.locator("#saved")).to_have_text("Kaydedildi")
-    looked_at(page, "desk", folder)
+    looked_at(page, "desk")
     page.locator("[data-section=impression]").evaluate("(at, html) => { at.innerHTML = html; }", EVIL)
     page.locator("[data-section=impression]").dispatch_event("input")
     expect(page.locator("#saved[data-state=saved]")).to_be_visible()
@@ -169,19 +167,19 @@ def reads_and_signs(page: Page, origin: str, folder: Path) -> None:
     page.wait_for_url(lambda url: "/viewer/" in url and url != before, wait_until="commit")
 
 
-def opens_the_report(page: Page, origin: str, folder: Path) -> None:
+def opens_the_report(page: Page, origin: str) -> None:
     page.goto(f"{origin}/reports?new=true")
-    looked_at(page, "reports-centre", folder)
+    looked_at(page, "reports-centre")
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile("/reports/[0-9a-f-]+$"))
     expect(page.get_by_text("Akciğerler: nodül yok")).to_be_visible()
     expect(page.locator("main img")).to_have_count(0)
-    looked_at(page, "report-centre", folder)
+    looked_at(page, "report-centre")
     pdf = page.request.get(origin + str(page.get_by_role("button", name="PDF").get_attribute("href")))
     assert pdf.body()[:5] == b"%PDF-"
     page.get_by_text("Share by a link").click()
     page.get_by_role("button", name="Make the link").click()
     expect(page.locator("[data-shown] code")).to_contain_text("/share")
     page.get_by_role("button", name="Versions").click()
-    looked_at(page, "report-history", folder)
+    looked_at(page, "report-history")

@@ -1,7 +1,5 @@
 """The pages for developers in a real browser: axe's opinion, a search, an operation tried in one's own session."""
 
-from pathlib import Path
-
 from playwright.sync_api import Browser, expect
 
 from tests.browser.test_portal import clinic, origin, sample
@@ -10,17 +8,17 @@ from tests.browser.visiting import complaints, enter, keep_picture, new_context,
 __all__ = ["clinic", "origin", "sample"]
 
 
-def test_a_developer_reads_searches_and_tries(browser: Browser, origin: str, tmp_path: Path) -> None:
+def test_a_developer_reads_searches_and_tries(browser: Browser, origin: str) -> None:
     page = new_context(browser).new_page()
     said = complaints(page)
     page.goto(f"{origin}/dev/guides/worklist")
     assert serious(page) == []
-    keep_picture(page, "dev-guide", tmp_path)
+    keep_picture(page, "dev-guide")
     enter(page, origin, "admin")
     page.goto(f"{origin}/dev")
     expect(page.get_by_role("cell", name="RAIPACS")).to_be_visible()
     assert serious(page) == []
-    keep_picture(page, "dev", tmp_path)
+    keep_picture(page, "dev")
     page.get_by_role("link", name="API explorer").first.click()
     page.wait_for_url(f"{origin}/dev/api")  # with its keys
     page.keyboard.press("/")
@@ -36,7 +34,7 @@ def test_a_developer_reads_searches_and_tries(browser: Browser, origin: str, tmp
     expect(page.locator("#status")).to_have_text("200 OK")
     expect(page.locator("#body")).to_contain_text('"1CT1"')
     assert serious(page) == []
-    keep_picture(page, "dev-operation-dark", tmp_path)
+    keep_picture(page, "dev-operation-dark")
     page.goto(f"{origin}/dev/api/post.api.share")
     page.get_by_role("button", name="Send").press("Enter")
     expect(page.locator("#body")).to_contain_text("BAD_REQUEST")

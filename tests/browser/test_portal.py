@@ -1,7 +1,6 @@
 """The pages for people in a real browser: a day by keyboard, and axe's opinion of every page."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,7 +45,7 @@ def origin(clinic: Any, sample: Callable[[str], bytes]) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("role", ROUNDS)
-def test_axe_finds_nothing_serious(browser: Browser, origin: str, role: str, tmp_path: Path) -> None:
+def test_axe_finds_nothing_serious(browser: Browser, origin: str, role: str) -> None:
     context = new_context(browser)
     page = context.new_page()
     said = complaints(page)
@@ -54,23 +53,23 @@ def test_axe_finds_nothing_serious(browser: Browser, origin: str, role: str, tmp
     for path in ROUNDS[role]:
         page.goto(f"{origin}/{path}")
         assert serious(page) == [], path
-        keep_picture(page, f"{path.replace('/', '-')}-{role}", tmp_path)
+        keep_picture(page, f"{path.replace('/', '-')}-{role}")
     assert said == []
     context.close()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_pages_before_the_door(browser: Browser, origin: str, theme: Any, tmp_path: Path) -> None:
+def test_the_pages_before_the_door(browser: Browser, origin: str, theme: Any) -> None:
     context = new_context(browser, color_scheme=theme, locale="tr")
     page = context.new_page()
     for path in ("giris", "login", "forgotten", "reset?token=x"):
         page.goto(f"{origin}/{path}")
         assert serious(page) == [], path
-        keep_picture(page, f"{path.partition('?')[0]}-{theme}", tmp_path)
+        keep_picture(page, f"{path.partition('?')[0]}-{theme}")
     context.close()
 
 
-def test_every_language_keeps_its_direction_and_its_contrast(browser: Browser, origin: str, tmp_path: Path) -> None:
+def test_every_language_keeps_its_direction_and_its_contrast(browser: Browser, origin: str) -> None:
     context = new_context(browser, color_scheme="dark")
     page = context.new_page()
     enter(page, origin, "technician")
@@ -78,14 +77,20 @@ def test_every_language_keeps_its_direction_and_its_contrast(browser: Browser, o
     page.get_by_role("button", name="فارسی").click()
     expect(page.locator("html")).to_have_attribute("dir", "rtl")
     assert serious(page) == []
-    keep_picture(page, "dashboard-persian-dark", tmp_path)
+    keep_picture(page, "dashboard-persian-dark")
     page.goto(f"{origin}/worklist")
     assert serious(page) == []
-    keep_picture(page, "worklist-persian-dark", tmp_path)
+    keep_picture(page, "worklist-persian-dark")
+    page.locator("summary", has_text="فارسی").click()
+    page.get_by_role("button", name="العربية").click()
+    expect(page.locator("html[lang=ar]")).to_have_attribute("dir", "rtl")
+    page.goto(f"{origin}/worklist")
+    assert serious(page) == [] and page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    keep_picture(page, "worklist-arabic-dark")
     context.close()
 
 
-def test_a_wrong_door_is_told_in_place_with_a_reference_to_copy(browser: Browser, origin: str, tmp_path: Path) -> None:
+def test_a_wrong_door_is_told_in_place_with_a_reference_to_copy(browser: Browser, origin: str) -> None:
     context = new_context(browser, permissions=["clipboard-read", "clipboard-write"])
     page = context.new_page()
     page.goto(f"{origin}/login")
@@ -99,7 +104,7 @@ def test_a_wrong_door_is_told_in_place_with_a_reference_to_copy(browser: Browser
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()") == page.locator(".reference code").inner_text()
     assert serious(page) == []
-    keep_picture(page, "door-refused", tmp_path)
+    keep_picture(page, "door-refused")
     context.close()
 
 
@@ -126,7 +131,7 @@ def test_a_study_is_found_and_opened_by_keys_alone(browser: Browser, origin: str
     context.close()
 
 
-def test_a_second_factor_is_set_up_and_asked_for(browser: Browser, origin: str, tmp_path: Path) -> None:
+def test_a_second_factor_is_set_up_and_asked_for(browser: Browser, origin: str) -> None:
     import pyotp
 
     context = new_context(browser)
@@ -136,12 +141,12 @@ def test_a_second_factor_is_set_up_and_asked_for(browser: Browser, origin: str, 
     page.get_by_role("button", name="Set up a second factor").click()
     secret = page.locator("main code").inner_text()
     assert serious(page) == []
-    keep_picture(page, "second-factor", tmp_path)
+    keep_picture(page, "second-factor")
     generator = pyotp.TOTP(secret)
     page.locator("[name=code]").fill(generator.now())
     page.get_by_role("button", name="Confirm").click()
     expect(page.get_by_text("Done.")).to_be_visible()
-    keep_picture(page, "account", tmp_path)
+    keep_picture(page, "account")
     page.get_by_role("button", name="Sign out", exact=True).click()
     page.wait_for_url("**/admin/login")
     page.locator("[name=username]").fill("admin@example.org")

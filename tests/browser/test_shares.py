@@ -7,7 +7,6 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -81,7 +80,7 @@ def visitor(browser: Browser, **options: Any) -> tuple[BrowserContext, Page, lis
     return context, page, complaints(page)
 
 
-def test_a_link_with_a_pin_opens_the_viewer_and_ends_at_once(browser: Browser, served: Any, tmp_path: Path) -> None:
+def test_a_link_with_a_pin_opens_the_viewer_and_ends_at_once(browser: Browser, served: Any) -> None:
     made = shared(served, studies=[served.study], pin="4711")
     context, page, said = visitor(browser, locale="fa-IR")
     context.set_default_timeout(30_000)
@@ -89,7 +88,7 @@ def test_a_link_with_a_pin_opens_the_viewer_and_ends_at_once(browser: Browser, s
         page.goto(f"{made['url']}&lang={language}")
         expect(page.locator("html")).to_have_attribute("dir", direction)
         assert serious(page) == [], language
-        keep_picture(page, f"share-{language}", tmp_path)
+        keep_picture(page, f"share-{language}")
     page.goto(made["url"])
     expect(page.locator("html")).to_have_attribute("lang", "fa")
     page.locator("[name=pin]").fill("0000")
@@ -109,7 +108,7 @@ def test_a_link_with_a_pin_opens_the_viewer_and_ends_at_once(browser: Browser, s
     context.close()
 
 
-def test_a_report_is_read_from_right_to_left_and_in_turkish(browser: Browser, served: Any, tmp_path: Path) -> None:
+def test_a_report_is_read_from_right_to_left_and_in_turkish(browser: Browser, served: Any) -> None:
     made, member = {}, ""
     with served.services.database.transaction() as statements:
         new = NewMember("r@example.org", PASSWORD, "radiologist", "Dr. Okur", [served.made.branch_id])
@@ -129,7 +128,7 @@ def test_a_report_is_read_from_right_to_left_and_in_turkish(browser: Browser, se
         expect(page.locator("html")).to_have_attribute("dir", direction)
         expect(page.locator("article")).to_have_attribute("dir", "ltr")
         assert serious(page) == [] and "CompressedSamples" not in page.content()
-        keep_picture(page, f"shared-report-{language}", tmp_path)
+        keep_picture(page, f"shared-report-{language}")
         with page.expect_download() as download:
             page.locator(".actions a").click()
         assert download.value.path().read_bytes()[:5] == b"%PDF-"

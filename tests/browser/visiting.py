@@ -67,10 +67,11 @@ def serious(page: Page) -> list[str]:
     ]
 
 
-def keep_picture(page: Page, name: str, folder: Path) -> None:
-    folder = SCREENSHOTS if os.environ.get("PACS_SCREENSHOTS") else folder
-    folder.mkdir(exist_ok=True)
-    path = folder / f"{name}.png"
+def keep_picture(page: Page, name: str) -> None:
+    """Make the picture of a page anew, if pictures are asked for."""
+    if not os.environ.get("PACS_SCREENSHOTS"):
+        return
+    path = SCREENSHOTS / f"{name}.png"
     Image.open(BytesIO(page.screenshot())).quantize(256).save(path, optimize=True)
     assert path.stat().st_size <= PICTURE_MAX_BYTES
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 MAX_FILE, MAX_FUNCTION = 400, 40
+MAX_PICTURE_BYTES = 300_000
 FORBIDDEN = {"utils", "util", "common", "helpers", "helper", "manager", "misc"}
 
 
@@ -37,3 +38,8 @@ def test_no_function_is_longer_than_40_lines() -> None:
 
 def test_modules_are_nouns_of_the_domain() -> None:
     assert [path for path in sources() if path.stem in FORBIDDEN] == []
+
+
+def test_pictures_in_the_documents_are_small() -> None:
+    sizes = {path.name: path.stat().st_size for path in (ROOT / "docs" / "screenshots").glob("*.png")}
+    assert sizes and {name: size for name, size in sizes.items() if size > MAX_PICTURE_BYTES} == {}
