@@ -118,7 +118,7 @@ def test_any_text_is_read_back_from_every_format(findings: str, impression: str,
 @given(text=st.text(st.characters(), max_size=60))
 def test_nothing_that_is_said_breaks_a_document(text: str) -> None:
     html = as_html({"findings": text}, text, "en")
-    assert nh3.clean(html, tags={"h1", "h2", "p", "br"}, attributes={}) == html
+    assert nh3.clean(html, tags={"h1", "h2", "p", "br"}, attributes={}).replace("&nbsp;", "\xa0") == html
     assert as_rtf({"findings": text}, text, "de").isascii()
     lines_of_docx(as_docx({"findings": text}, text, "fr"))
 
