@@ -9,7 +9,7 @@ from fastapi import APIRouter
 
 from pacs.entry.http import CurrentScope, make_app, make_handler
 from pacs.entry.observability import logger
-from pacs.errors import BadRequest
+from pacs.errors import BadRequest, Unavailable
 from pacs.people.scope import Scope
 
 router = APIRouter()
@@ -23,6 +23,11 @@ async def bad() -> None:
 @router.get("/broken")
 async def broken() -> None:
     raise ZeroDivisionError("patient DOE^JANE")
+
+
+@router.get("/busy")
+async def busy() -> None:
+    raise Unavailable("the language service is busy", retry_after_s=7)
 
 
 @router.get("/number/{value}")
@@ -69,6 +74,11 @@ def test_an_error_of_ours_names_code_field_and_request() -> None:
     status, body, _ = call("/bad")
     assert status == 400
     assert body == {"code": "BAD_REQUEST", "message": "limit must be a number", "requestId": "r-1", "field": "limit"}
+
+
+def test_who_is_told_how_long_to_wait_waits_so_long() -> None:
+    status, body, headers = call("/busy")
+    assert (status, body["code"], headers["retry-after"]) == (503, "UNAVAILABLE", "7")
 
 
 def test_an_unforeseen_error_tells_nothing_but_its_request_id(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -219,7 +219,8 @@ class Spoken:
 
 class Speech(Protocol):
     def transcribe(self, recording: bytes, media_type: str, language: str, *, hints: str = "") -> list[Spoken]:
-        """What is said in a recording, in order; `hints` is prose in the language that is spoken.
+        """What is said in a recording, in order. `hints` is prose in the language that is spoken, and holds no finding:
+        a model that hears little repeats it.
 
         Raises `Unavailable`, `NotConfigured`, `ModelRefused`, `BadRequest` for a language that the model lacks.
         """
