@@ -21,7 +21,7 @@ from functools import partial
 from typing import Any
 
 from functions.catalogue import FUNCTIONS, TOPICS
-from infra.local import checks, gateway, relay, schedules, start, workers
+from infra.local import checks, executions, gateway, relay, schedules, start, workers
 from infra.local.children import SIGNALS, Child, Task
 from infra.local.invocation import load_all
 from infra.local.postgres import EmbeddedPostgres
@@ -123,6 +123,7 @@ class Supervisor:
             for source in function.sources
             if not source.workers
         ]
+        yield "workflow", partial(executions.main, executions.load_machines(), self.handlers)
         yield "scheduler", partial(schedules.main, self.home, beside)
 
     def announce(self, found: Mapping[str, Any], *, as_json: bool) -> None:

@@ -154,9 +154,8 @@ class Observability(Stack):
                 function.metric_duration(statistic="p95") for function in api.functions.values()
             ],
             "State machines": [
-                metric
-                for machine in workflow.machines.values()
-                for metric in (machine.metric_started(), machine.metric_succeeded(), machine.metric_failed())
+                *[machine.metric_started() for machine in workflow.machines.values()],
+                *[machine.metric_failed() for machine in workflow.machines.values()],
             ],
             "DICOM node": [
                 ingest.targets.metrics.healthy_host_count(),

@@ -66,7 +66,7 @@ def test_secrets_and_logs_are_their_owners_alone(archive: Archive) -> None:
         assert (archive.home / name).stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.parametrize("name", ["scp-1", "web-1", "relay", "indexer", "deriver", "scheduler", "postgres"])
+@pytest.mark.parametrize("name", ["scp-1", "web-1", "relay", "indexer", "deriver", "workflow", "scheduler", "postgres"])
 def test_a_killed_child_is_started_again(archive: Archive, token: str, name: str) -> None:
     old = archive.processes()[name]
     os.kill(old, signal.SIGKILL)
