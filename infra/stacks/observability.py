@@ -145,10 +145,7 @@ class Observability(Stack):
                 api.rest_api.metric_client_error(),
                 api.rest_api.metric_server_error(),
             ],
-            "API: latency": [
-                api.rest_api.metric_latency(statistic="p50"),
-                api.rest_api.metric_latency(statistic="p95"),
-            ],
+            "API: latency": [api.rest_api.metric_latency(statistic=each) for each in ("p50", "p95")],
             "Functions: errors": [function.metric_errors() for function in api.functions.values()],
             "Functions: p95 duration": [
                 function.metric_duration(statistic="p95") for function in api.functions.values()
