@@ -21,8 +21,11 @@ ROUNDS = {
         "worklist",
         "admin/branches",
         "admin/settings",
+        "organization",
+        "organization/callbacks",
     ),
-    "accounting": ("dashboard", "account"),
+    "accounting": ("dashboard", "account", "credits"),
+    "individual": ("dashboard", "worklist", "upload"),
     "technician": ("dashboard", "worklist"),
 }
 ARRIVAL = text(

@@ -10,6 +10,7 @@ from typing import Any
 import pyotp
 from sqlalchemy import text
 
+from functions.migrate.handler import handler as migrate
 from pacs.people.organizations import disable_member
 from tests.functions.doors import NEW, PASSWORD, WRONG, TurnedClock, bearer, renew, token, told
 
@@ -161,3 +162,15 @@ def test_a_link_ends_the_waiting_of_an_account(doors: Any) -> None:
     ask_for_link(doors)
     assert reset(doors, links(doors)[0]).status_code == 204
     assert token(doors, "admin", NEW).status_code == 200
+
+
+def test_a_deployment_makes_the_first_administrator_once_and_only_where_it_is_asked_for(clinic: Any) -> None:
+    with clinic.services.database.transaction() as statements:  # as if nothing had ever been there
+        statements.fetch(text("set local session_replication_role = replica"))
+        statements.fetch(text("truncate organizations cascade"))
+    asked = {"email": "first@example.org", "organization": "Klinik"}
+    assert migrate({}, None)["administrator"] is None
+    made = migrate(asked, None)["administrator"]
+    answer = clinic.client.post("/auth/token", data={"username": made["email"], "password": made["password"]})
+    assert (answer.status_code, len(made["password"]) >= 12) == (200, True)
+    assert migrate(asked, None)["administrator"] is None

@@ -1,6 +1,7 @@
 """What people do is written down: who, what, where from, when, by DICOM's codes; and never written over."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, get_args
 
 import pyotp
@@ -37,6 +38,8 @@ def sign_in(clinic: Any, email: str = "a@example.org", password: str = PASSWORD,
 
 def test_every_action_has_its_codes() -> None:
     assert set(EVENTS) == set(get_args(Action))
+    document = (Path(__file__).parents[2] / "docs" / "permissions.md").read_text(encoding="utf-8")
+    assert [each for each in EVENTS if f"`{each}`" not in document] == []
     assert all(len(event) == 6 and len(kind) in (0, 6) for event, kind in EVENTS.values())
     assert {code for codes in EVENTS.values() for code in codes if code} == set(MEANINGS)
 
