@@ -1,6 +1,7 @@
 """The pages for people in a real browser: a day by keyboard, and axe's opinion of every page."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from sqlalchemy import text
 from tests.browser.visiting import complaints, enter, keep_picture, new_context, serious, serving
 from tests.functions.conftest import clinic, sample
 from tests.functions.doors import PASSWORD
-from tests.portal.people import members_of_each_role
+from tests.portal.people import members_of_each_role, named
 
 __all__ = ["clinic", "sample"]
 
@@ -131,6 +132,35 @@ def test_a_study_is_found_and_opened_by_keys_alone(browser: Browser, origin: str
     with page.expect_navigation(url="**/ohif?token=*", wait_until="commit"):
         page.keyboard.press("Enter")
     assert [each for each in said if "Content Security Policy" in each] == []
+    context.close()
+
+
+def test_a_dropped_folder_goes_up_and_the_list_tells_of_it_by_itself(
+    browser: Browser, origin: str, sample: Callable[[str], bytes], tmp_path: Path
+) -> None:
+    (tmp_path / "CD" / "DICOM").mkdir(parents=True)
+    (tmp_path / "CD" / "DICOM" / "IM1").write_bytes(named(sample("CT_small.dcm"), "1.2.91", "Kaya^Deniz"))
+    context = new_context(browser)
+    worklist, upload = context.new_page(), context.new_page()
+    enter(upload, origin, "technician")
+    worklist.clock.install()
+    worklist.goto(f"{origin}/worklist")
+    expect(worklist.locator("[data-row]")).to_have_count(3)
+    upload.goto(f"{origin}/upload")
+    place = upload.locator("#drop").bounding_box()
+    assert place
+    drag = context.new_cdp_session(upload)
+    for step in ("dragEnter", "dragOver", "drop"):
+        dragged = {"items": [], "files": [str(tmp_path / "CD")], "dragOperationsMask": 1}
+        where = {"x": place["x"] + 20, "y": place["y"] + 20}
+        drag.send("Input.dispatchDragEvent", {"type": step, "data": dragged, **where})
+    expect(upload.locator("#sent")).to_contain_text("CD/DICOM/IM1")
+    upload.get_by_role("button", name="Upload", exact=True).click()
+    expect(upload.locator("#sent [data-state=stored]")).to_have_count(1)
+    expect(upload.locator("#result code")).to_have_count(1)
+    worklist.bring_to_front()
+    worklist.clock.fast_forward(31_000)
+    expect(worklist.locator("[data-row]")).to_have_count(4)
     context.close()
 
 
