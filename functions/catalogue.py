@@ -35,6 +35,7 @@ NON_PATIENT = "/dicomweb/{category}"  # hanging-protocols, color-palettes, …
 WORKITEM = "/dicomweb/workitems/{workitem}"
 WORK = "/studies/{code}"
 REPORT = "/api/reports/{report}"
+EXTERNAL = "/api/external/v1"
 PATIENT = "/api/studies/{code}/patient"
 
 READ_ARCHIVE = (
@@ -216,6 +217,24 @@ FUNCTIONS = described(
         ),
         layers=("pacs", "codecs", "documents"),
         memory_mib=1024,
+    ),
+    Function(
+        "external",
+        "The report API for integrators' programs: recordings become reports. Knows their keys itself.",
+        routes=(
+            *pages("GET", "reports.dictate", *(EXTERNAL + each for each in ("/templates", "/report/{jobId}"))),
+            *pages("GET", "reports.dictate", EXTERNAL + "/pacs/report/{jobId}"),
+            *pages("POST", "reports.dictate", EXTERNAL + "/uploads"),
+            Route("POST", EXTERNAL + "/report", "reports.dictate", public=True, streamed=True, most_mib=60),
+            Route("POST", EXTERNAL + "/pacs/report", "reports.dictate", public=True, streamed=True, most_mib=60),
+        ),
+        grants=(
+            Grant("database", ("use",)),
+            Grant("secret:signing", ("read",)),
+            Grant("store:exchange", ("read", "write", "delete")),
+            Grant("workflow:report-job", ("start",)),
+        ),
+        memory_mib=1769,  # recordings are looked at as a whole
     ),
     Function(
         "shares",

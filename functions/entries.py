@@ -16,6 +16,7 @@ class Route:
     action: str = ""  # what the authorizer asks of the token, in the words of pacs.people.permissions
     public: bool = False  # no token asked by the authorizer; the handler checks its own, and a page its action
     streamed: bool = False  # on one machine: takes bodies larger than API Gateway does, as files
+    most_mib: int = 0  # of a streamed one: a longer body is cut off a byte behind that, and the function refuses it
 
 
 @dataclass(frozen=True)

@@ -53,16 +53,21 @@ UNASKED = (
     ),
     Function(
         "crons",
-        "What happens by the clock: store and index are reconciled, what was deleted or received long ago is removed.",
+        "What happens by the clock: store and index are reconciled, what is old is removed, what waits is started.",
         schedules=(
             Schedule("reconcile", "30 0 * * *", "reconcile", after_boot=True),
             Schedule("purge", "30 1 * * *", "purge"),
             Schedule("prune", "0 2 * * *", "prune"),
             Schedule("expire", "30 2 * * *", "expire"),
+            # Asks the store alone whether there are any: a database that sleeps goes on sleeping.
+            Schedule("start", "* * * * *", "start"),
         ),
         grants=(
             Grant("database", ("use",)),
             Grant("store:originals", ("read", "purge")),
+            # Report jobs that nobody has started.
+            Grant("store:exchange", ("read", "delete")),
+            Grant("workflow:report-job", ("start",)),
             # Metadata parts, out of which goes what was removed.
             Grant("store:derived", ("read", "write", "delete")),
             Grant("queue:index", ("send",)),

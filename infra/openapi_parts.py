@@ -11,6 +11,7 @@ from typing import Any
 from pacs.dicom.attributes import ATTRIBUTES, Level
 from pacs.dicom.colouring import PROFILES
 from pacs.dicom.non_patient import CATEGORIES
+from pacs.dictation.requests import FORMATS, LANGUAGES, MOST_EXAMS
 from pacs.worklist.keys import KEYS
 
 Json = dict[str, Any]
@@ -29,6 +30,7 @@ PATH_PARAMETERS: Mapping[str, Json] = {
     "token": {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[A-Za-z0-9_-]+$"},
     "code": {"type": "string", "pattern": "^[2-9A-HJKMNP-TV-Z]{8}$"},
     "report": {"type": "string", "format": "uuid"},
+    "jobId": {"type": "string", "format": "uuid"},
     "template": {"type": "string", "format": "uuid"},
     "branch": {"type": "string", "pattern": "^[A-Z0-9]{1,8}$"},
     "frames": {"type": "string", "pattern": f"^{FRAME}(,{FRAME}){{0,15}}$"},
@@ -70,7 +72,11 @@ SCHEMAS: Json = {
         "type": "object",
         "required": ["code", "message", "requestId"],
         "additionalProperties": False,
-        "properties": {"code": TEXT, "message": TEXT, "requestId": TEXT, "field": TEXT},
+        "properties": {
+            **dict.fromkeys(("code", "message", "requestId", "field"), TEXT),
+            # Of the report API alone.
+            **dict.fromkeys(("creditsUsed", "remainingCredits"), WHOLE),
+        },
     },
     "Dataset": {
         "description": "A dataset in DICOM JSON (PS3.18 Annex F): elements by their tags",
@@ -203,7 +209,74 @@ NON_PATIENT_KEYS: Json = {  # of the keys there are, those that the information 
 WORKITEMS = "/dicomweb/workitems"
 ONE_WORKITEM = WORKITEMS + "/{workitem}"
 
+EXTERNAL = "/api/external/v1"
+FILE: Json = {"type": "string", "format": "binary"}
+# What both kinds of report jobs have.
+RECORDING: Json = {"audio": FILE, "uploadKey": {"type": "string", "format": "uuid"}}
+LANGUAGE: Json = {"enum": list(LANGUAGES), "default": "tr"}
+GENERAL: Json = {
+    "patientName": TEXT,
+    "callbackUrl": {"type": "string", "format": "uri"},
+    **dict.fromkeys(("inputLang", "outputLang"), LANGUAGE),
+}
+EXAM: Json = {
+    "sutCode": {"type": "string", "pattern": r"^[0-9]{5,7}$"},
+    "teleCode": TEXT,
+    "templateContent": TEXT,
+    "templateFormat": {"enum": list(FORMATS)},
+}
+SINGLE: Json = {
+    "type": "object",
+    "required": ["sutCode"],
+    "properties": {**RECORDING, **EXAM, **GENERAL, **dict.fromkeys(("patientId", "accessionNo"), TEXT)},
+}
+EXAMS: Json = {"type": "array", "minItems": 1, "maxItems": MOST_EXAMS}
+METADATA: Json = {
+    "type": "object",
+    "required": ["exams"],
+    "properties": {
+        **GENERAL,
+        "patientUid": TEXT,
+        "exams": {**EXAMS, "items": {**SINGLE, "properties": {**EXAM, "accessionNumber": TEXT}}},
+    },
+}
+MULTI: Json = {"type": "object", "required": ["metadata"], "properties": {**RECORDING, "metadata": METADATA}}
+CREDITS: Json = dict.fromkeys(("creditsUsed", "remainingCredits"), WHOLE)
+SUBMITTED: Json = {
+    "type": "object",
+    "properties": {
+        **{"jobId": {"type": "string", "format": "uuid"}, "status": {"const": "pending"}},
+        **dict.fromkeys(("examCount", "estimatedSeconds"), WHOLE),
+        **dict.fromkeys(("pollUrl", "hmacSecret"), TEXT),
+        **CREDITS,
+    },
+}
+MAYBE: Json = {"type": ["string", "null"]}
+REPORT: Json = {
+    "type": "object",
+    "properties": {
+        **dict.fromkeys(("accessionNumber", "teleCode", "filledTemplate", "reportText", "reportHtml"), MAYBE),
+        **dict.fromkeys(("sutCode", "modality", "examName", "transcript", "reason"), TEXT),
+        **{"status": {"enum": ["completed", "failed"]}, "templateUsed": {"enum": ["custom", "matched", None]}},
+        "warnings": {"type": "array", "items": OBJECT},
+    },
+}
+JOB: Json = {
+    "type": "object",
+    "properties": {
+        "jobId": {"type": "string", "format": "uuid"},
+        "status": {"enum": ["pending", "processing", "completed", "failed"]},
+        **{"examCount": WHOLE, "estimatedSeconds": WHOLE, "reason": TEXT, "patientUid": MAYBE},
+        "reports": {"type": "array", "items": REPORT},
+        **CREDITS,
+    },
+}
+
 WORDS: Mapping[tuple[str, str], Words] = {
+    ("POST", EXTERNAL + "/report"): Words({}, {202: {JSON: SUBMITTED}}, {FORM: SINGLE}),
+    ("POST", EXTERNAL + "/pacs/report"): Words({}, {202: {JSON: SUBMITTED}}, {FORM: MULTI}),
+    ("GET", EXTERNAL + "/report/{jobId}"): Words({}, {200: {JSON: JOB}}),
+    ("GET", EXTERNAL + "/pacs/report/{jobId}"): Words({}, {200: {JSON: JOB}}),
     ("GET", STUDIES): search(search_keys("study")),
     ("GET", "/dicomweb/series"): search(search_keys("series")),
     ("GET", SERIES): search(search_keys("series")),

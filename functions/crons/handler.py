@@ -8,6 +8,7 @@ from pacs.archive.expiring import expire_objects
 from pacs.archive.reconciling import reconcile
 from pacs.archive.trash import purge_deleted
 from pacs.bootstrap import services
+from pacs.dictation.starting import start_forgotten
 from pacs.entry.observability import logger
 from pacs.people.expiring import prune_sign_ins
 from pacs.ports import Services
@@ -20,7 +21,13 @@ def prune(services: Services) -> dict[str, int]:
     return forgotten | prune_events(services) | prune_sign_ins(services) | prune_uploads(services)
 
 
-TASKS = {"reconcile": reconcile, "purge": purge_deleted, "expire": expire_objects, "prune": prune}
+TASKS = {
+    "reconcile": reconcile,
+    "purge": purge_deleted,
+    "expire": expire_objects,
+    "prune": prune,
+    "start": start_forgotten,
+}
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, int]:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from functions.catalogue import FUNCTIONS
-from functions.entries import Function
+from functions.entries import Function, Route
 from functions.routing import Match, Routes
 from infra.local.invocation import Handler, context_of
 from infra.local.proxy_event import (
@@ -125,20 +125,29 @@ class Gateway:
                 break
         else:
             return b"".join(held)
-        await asyncio.get_running_loop().run_in_executor(self.threads, self.admit, request_of(scope, b"", request_id))
-        return await spool(bytearray().join(held), pieces, self.spool, files)
+        admitted = asyncio.get_running_loop().run_in_executor(
+            self.threads, self.admit, request_of(scope, b"", request_id)
+        )
+        most_bytes = (await admitted).most_mib << 20
+        rest = first_of(pieces, most_bytes + 1 - held_bytes) if most_bytes else pieces
+        return await spool(bytearray().join(held), rest, self.spool, files)
 
-    def admit(self, request: Request) -> None:
-        """Raises PayloadTooLarge where API Gateway's limit holds here too, and what the authorizer says elsewhere."""
+    def admit(self, request: Request) -> Route:
+        """The route of a large body. Raises PayloadTooLarge where API Gateway's limit holds here too, and what the
+        authorizer says elsewhere; a public one's function asks who calls.
+        """
         match = self.routes.match(request.method, request.path)
         if match is None or not match.route.streamed:
             raise PayloadTooLarge(f"at most {BODY_IN_MEMORY_BYTES_MAX >> 20} MB are taken here")
+        if match.route.public:
+            return match.route
         try:
             self.authorize(proxy_event(request, match), request.request_id)
         except PacsError:
             raise
         except Exception as error:
             raise Unavailable("whether you may call cannot be told now") from error
+        return match.route
 
     async def answer(self, request: Request) -> Answer:
         """Raises PacsError for what no handler has answered."""
@@ -216,6 +225,17 @@ async def read_pieces(receive: Receive, headers: Headers) -> AsyncIterator[bytes
         size_bytes += len(piece)
         more = message.get("more_body", False)
         yield piece
+
+
+async def first_of(pieces: AsyncIterator[bytes], left: int) -> AsyncIterator[bytes]:
+    """So many bytes. As many again are read and dropped, so that a sender of a little too much hears the answer."""
+    dropped = -left
+    async for piece in pieces:
+        if left > 0:
+            yield piece[:left]
+        left -= len(piece)
+        if left < dropped:
+            return
 
 
 async def spool(held: bytearray, rest: AsyncIterator[bytes], folder: Path, files: ExitStack) -> Path:

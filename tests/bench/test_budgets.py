@@ -26,6 +26,7 @@ IMPORT_MODULES = {
     "crons": 410,
     "deriver": 740,
     "dicomweb": 1030,
+    "external": 665,
     "frames": 965,
     "indexer": 735,
     "launch": 720,

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pacs import errors
 from pacs.dictation.examinations import examination_of
 from pacs.dictation.requests import Exam, JobRequest, parse_form, parse_metadata
+from pacs.outgoing import parse_origins
 
 EXAM = {"accessionNumber": "ACC-1", "sutCode": "803910"}
 
@@ -97,6 +98,14 @@ def test_what_is_wrong_is_told_with_its_place(text: str, kind: type[errors.PacsE
 def test_exams_of_one_code_are_told_apart_by_their_accession_numbers() -> None:
     told = parse_metadata(metadata({"sutCode": "803910"}, {"sutCode": "803910", "accessionNumber": "B"}))
     assert [exam.accession_number for exam in told.exams] == ["", "B"]
+
+
+def test_callbacks_of_developers_may_lead_to_their_own_machine() -> None:
+    allowed = parse_origins("http://127.0.0.1:9999", "PACS_CALLBACK_ALLOW")
+    url = "http://127.0.0.1:9999/cb"
+    assert parse_metadata(metadata(callbackUrl=url), allowed).callback_url == url
+    with pytest.raises(errors.InvalidMetadata):
+        parse_metadata(metadata(callbackUrl="http://127.0.0.1:9998/cb"), allowed)
 
 
 NAMES = st.sampled_from(["exams", "sutCode", "callbackUrl", "x"])

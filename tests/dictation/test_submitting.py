@@ -14,7 +14,8 @@ from pacs.dictation import keys
 from pacs.dictation.answers import job_document, submitted_document, template_documents
 from pacs.dictation.jobs import begin_job, end_exam, end_job, find_job, list_exams, read_request
 from pacs.dictation.requests import Exam, JobRequest
-from pacs.dictation.submitting import Submitted, start_forgotten, submit
+from pacs.dictation.starting import start_forgotten
+from pacs.dictation.submitting import Submitted, submit
 from pacs.errors import (
     BadRequest,
     DuplicateSubmission,

@@ -76,4 +76,11 @@ def test_what_is_public_is_listed_here() -> None:
         "POST /auth/logout",
         "POST /auth/password/forgotten",
         "POST /auth/password/reset",
+        # Which knows keys itself: test_external.
+        "GET /api/external/v1/templates",
+        "POST /api/external/v1/uploads",
+        "POST /api/external/v1/report",
+        "GET /api/external/v1/report/{jobId}",
+        "POST /api/external/v1/pacs/report",
+        "GET /api/external/v1/pacs/report/{jobId}",
     }

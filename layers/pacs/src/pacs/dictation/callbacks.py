@@ -12,6 +12,7 @@ from typing import Any, Literal
 from sqlalchemy import text
 
 from pacs.dictation.jobs import is_uuid
+from pacs.dictation.starting import MACHINE
 from pacs.errors import NotFound
 from pacs.outgoing import REFUSALS, Door, Sent, parse_origins
 from pacs.people import audit
@@ -24,7 +25,6 @@ MINUTE_S, HOUR_S = 60, 3600
 WAITS_S = (5, 5 * MINUTE_S, 30 * MINUTE_S, 2 * HOUR_S, 5 * HOUR_S, 10 * HOUR_S, 10 * HOUR_S)
 ONCE = timedelta(minutes=1)
 GONE = 410
-MACHINE = "report-job"
 
 COLUMNS = (
     "d.id, cast(d.job_id as text) as job_id, d.attempt, d.attempted_at, d.outcome, d.status, d.failure, d.took_ms,"

@@ -6,12 +6,13 @@ The names are those that integrators' clients send; what is wrong is told with t
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 from urllib.parse import urlsplit
 
 from pacs.errors import InvalidMetadata, InvalidSutCode, MissingAccession, NoExams, TooManyExams
+from pacs.outgoing import Origin, origin_of
 
 Language = Literal["tr", "en", "ru", "az", "fr", "de"]
 TemplateFormat = Literal["txt", "rtf", "html"]
@@ -49,9 +50,10 @@ class JobRequest:
     output_language: Language = "tr"
 
 
-def parse_metadata(text: str) -> JobRequest:
-    """The field `metadata` of a multi-exam job. Raises InvalidMetadata, NoExams, TooManyExams, MissingAccession,
-    InvalidSutCode.
+def parse_metadata(text: str, allowed: Collection[Origin] = ()) -> JobRequest:
+    """The field `metadata` of a multi-exam job; callbacks may lead to `allowed` without https.
+
+    Raises InvalidMetadata, NoExams, TooManyExams, MissingAccession, InvalidSutCode.
     """
     try:
         document = json.loads(text, parse_constant=refuse_constant)
@@ -66,17 +68,19 @@ def parse_metadata(text: str) -> JobRequest:
         raise NoExams("at least one exam is needed", field="exams")
     if len(given) > MOST_EXAMS:
         raise TooManyExams(f"at most {MOST_EXAMS} exams in one request", field="exams")
-    return job_request(document, tuple(read_exam(each, f"exams[{index}]") for index, each in enumerate(given)))
+    exams = tuple(read_exam(each, f"exams[{index}]") for index, each in enumerate(given))
+    return job_request(document, exams, allowed)
 
 
-def parse_form(fields: Mapping[str, str]) -> JobRequest:
+def parse_form(fields: Mapping[str, str], allowed: Collection[Origin] = ()) -> JobRequest:
     """The fields of a job for one exam. Raises as `parse_metadata` does."""
     single = {"accessionNumber": fields.get("accessionNo", "")}
     single |= {name: fields.get(name, "") for name in ("sutCode", "teleCode", "templateContent", "templateFormat")}
     general = {"patientUid": fields.get("patientId", "")}
     general |= {name: fields.get(name, "") for name in ("patientName", "callbackUrl", "inputLang", "outputLang")}
     try:
-        return job_request({name: value for name, value in general.items() if value}, (read_exam(single, ""),))
+        given = {name: value for name, value in general.items() if value}
+        return job_request(given, (read_exam(single, ""),), allowed)
     except InvalidMetadata as error:
         raise InvalidMetadata(error.message, field=FORM_NAMES.get(error.field or "", error.field)) from error
 
@@ -86,14 +90,14 @@ def refuse_constant(name: str) -> None:
     raise ValueError(name)
 
 
-def job_request(document: Mapping[str, Any], exams: tuple[Exam, ...]) -> JobRequest:
+def job_request(document: Mapping[str, Any], exams: tuple[Exam, ...], allowed: Collection[Origin]) -> JobRequest:
     """Raises InvalidMetadata, MissingAccession."""
     check_told_apart(exams)
     return JobRequest(
         exams,
         patient_uid=word(document, "patientUid"),
         patient_name=word(document, "patientName"),
-        callback_url=checked_url(word(document, "callbackUrl", longest=LONGEST_URL)),
+        callback_url=checked_url(word(document, "callbackUrl", longest=LONGEST_URL), allowed),
         input_language=language(document, "inputLang"),
         output_language=language(document, "outputLang"),
     )
@@ -154,13 +158,14 @@ def language(document: Mapping[str, Any], name: str) -> Language:
     return found
 
 
-def checked_url(url: str) -> str:
+def checked_url(url: str, allowed: Collection[Origin]) -> str:
     """Raises InvalidMetadata. Where it leads is looked at when it is called."""
     if not url:
         return ""
     try:
         parts = urlsplit(url)
         good = parts.scheme == "https" and bool(parts.hostname) and parts.port != 0 and not parts.username
+        good = good or origin_of(url) in allowed
     except ValueError:
         good = False
     if not good or any(letter.isspace() for letter in url):

@@ -1,6 +1,6 @@
 """How does a recording become a report job? Checked, held against credits, kept, and handed to the workflow: once.
 
-Called by functions/external; `start_forgotten` by functions/crons.
+Called by functions/external.
 """
 
 import hashlib
@@ -19,17 +19,16 @@ from sqlalchemy import text
 
 from pacs.dictation import keys
 from pacs.dictation.audio import Recording, recognise
-from pacs.dictation.callbacks import MACHINE
 from pacs.dictation.examinations import examination_of
 from pacs.dictation.jobs import Job, find_job, sealed_secret, secret_of, write_request
 from pacs.dictation.requests import JobRequest
+from pacs.dictation.starting import start
 from pacs.errors import (
     BadRequest,
     Conflict,
     DuplicateSubmission,
     IdempotencyKeyReused,
     InsufficientCredits,
-    NotFound,
     Unavailable,
 )
 from pacs.people.scope import Scope
@@ -38,7 +37,6 @@ from pacs.reporting.credits import hold_credits, read_balance
 
 MOST_BYTES = 50 << 20
 DUPLICATE_WITHIN = timedelta(hours=24)
-FORGOTTEN_AFTER = timedelta(minutes=1)
 # What an exam takes until this many jobs have been measured; then the median of the latest.
 SECONDS_AN_EXAM, MEASURED_LEAST, MEASURED_MOST = 45, 5, 50
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -233,27 +231,3 @@ def seconds_an_exam(statements: Statements, scope: Scope) -> float:
     measured = {"organization_id": scope.organization_id, "least": MEASURED_LEAST, "most": MEASURED_MOST}
     rows = statements.fetch(MEASURED, measured)
     return float(rows[0]["seconds"]) if rows else SECONDS_AN_EXAM
-
-
-def start(services: Services, scope: Scope, job_id: str) -> None:
-    """Hand a job to the workflow; once however often it is asked for. Raises Unavailable."""
-    services.workflow.start(MACHINE, job_id, {"organization": scope.organization_id, "job": job_id})
-    services.exchange.delete(keys.starting_key(scope, job_id))
-
-
-def start_forgotten(services: Services) -> dict[str, int]:
-    """Start jobs whose sender died between taking and starting them; returns how many."""
-    started, before = 0, services.clock.now() - FORGOTTEN_AFTER
-    for info in list(services.exchange.scan(keys.STARTING)):
-        if info.last_modified > before:
-            continue
-        _, organization_id, job_id = info.key.split("/")
-        scope = Scope(organization_id, "system")
-        try:
-            find_job(services.database, scope, job_id)
-        except NotFound:
-            discard(services, scope, job_id)
-        else:
-            start(services, scope, job_id)
-            started += 1
-    return {"started": started}
