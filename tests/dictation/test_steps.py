@@ -226,7 +226,7 @@ def test_the_integrator_is_told_what_asking_tells_and_who_told_it(archive: Archi
         archive.database.fetch(text("update report_jobs set callback_url = :url"), {"url": url})
         job.run()
         assert job.step("deliver") == {"again_after_s": 5}
-        assert job.step("deliver") == {}
+        assert job.step("deliver") == {"again_after_s": None}
     found = find_job(archive.database, job.scope, job.id)
     head, _, body = receiver.heard[1].partition(b"\r\n\r\n")
     assert json.loads(body) == json.loads(json.dumps(job_document(archive, job.scope, found)))
@@ -238,4 +238,4 @@ def test_the_integrator_is_told_what_asking_tells_and_who_told_it(archive: Archi
 
 def test_without_an_address_nobody_is_called(job: Job) -> None:
     job.run()
-    assert job.step("deliver") == {}
+    assert job.step("deliver") == {"again_after_s": None}

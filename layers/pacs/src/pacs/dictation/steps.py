@@ -134,13 +134,16 @@ def fail(
 
 
 def deliver(services: Services, organization_id: str, job_id: str, number: int | None = None) -> Result:
-    """Tell the integrator once, when there is an address; `again_after_s` when nobody took it."""
+    """Tell the integrator once, when there is an address; `again_after_s` is None unless nobody took it.
+
+    The state machine reads it of every answer.
+    """
     scope, job = job_of(services, organization_id, job_id)
     if not job.callback_url:
-        return {}
+        return {"again_after_s": None}
     body = json.dumps(job_document(services, scope, job), ensure_ascii=False).encode()
     delivery = call_back(services, organization_id, job_id, job.callback_url, secret_of(services, job), body)
-    return {"again_after_s": delivery.again_after_s} if delivery.again_after_s is not None else {}
+    return {"again_after_s": delivery.again_after_s}
 
 
 STEPS: Mapping[str, Step] = {
