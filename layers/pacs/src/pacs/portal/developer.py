@@ -20,7 +20,18 @@ if TYPE_CHECKING:
 
 Json = Mapping[str, Any]
 # What integrators need first; whatever else lies in docs/ follows by its name.
-FIRST = ("signing-in", "api-keys", "routes", "errors", "studies", "reports", "worklist", "sharing", "conformance")
+FIRST = (
+    "signing-in",
+    "api-keys",
+    "report-api",
+    "routes",
+    "errors",
+    "studies",
+    "reports",
+    "worklist",
+    "sharing",
+    "conformance",
+)
 CHANGES = "changelog"
 METHODS = ("get", "post", "put", "patch", "delete")
 NAME = re.compile(r"[a-z0-9-]{1,64}")

@@ -1,0 +1,99 @@
+"""The examples of docs/report-api.md run as they stand, and what it promises is what the code does."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+
+from infra.local.serving import server_config
+from pacs.dictation import audio, requests, submitting
+from pacs.dictation.jobs import end_job, list_exams
+from pacs.dictation.keys import result_key
+from pacs.errors import ANSWERS
+from pacs.people.limits import PER_MINUTE
+from pacs.people.scope import Scope
+from tests.ai.fake_models import recording_of
+from tests.functions.conftest import Clinic
+from tests.functions.integrators import SPOKEN, house, integrator_of
+
+__all__ = ["house"]
+
+GUIDE = (Path(__file__).parents[2] / "docs/report-api.md").read_text()
+EXAMPLES = re.findall(r"^```sh\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
+LIMITS = GUIDE.partition("\n## Limits\n")[2]
+
+
+class QuickWorkflow:
+    """One that ends each job in the moment in which it is started."""
+
+    def __init__(self, services: Any) -> None:
+        self.services = services
+
+    def start(self, machine: str, name: str, input: Mapping[str, Any]) -> None:
+        services, scope, job_id = self.services, Scope(input["organization"], "system"), input["job"]
+        exams = list_exams(services.database, scope, job_id)
+        reports = [{"accessionNumber": each.accession_number, "reportText": "Normal."} for each in exams]
+        result = json.dumps({"patientUid": None, "reports": reports, "unassigned": ""})
+        services.exchange.put(result_key(scope, job_id), result.encode())
+        end_job(services, scope, job_id, "completed", used=len(exams))
+
+
+@pytest.fixture(scope="module")
+def port(house: Clinic) -> Iterator[int]:
+    """Of the house, as curl reaches it."""
+    house.services.__dict__["workflow"] = QuickWorkflow(house.services)
+    server = uvicorn.Server(server_config(house.client.app))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        yield int(listening.getsockname()[1])
+        server.should_exit = True
+        thread.join(30)
+
+
+def test_the_examples_run_as_they_stand(house: Clinic, port: int, tmp_path: Path) -> None:
+    (tmp_path / ".curlrc").write_text(f'connect-to = "::127.0.0.1:{port}"\n')
+    for seed, name in enumerate(("dictation.wav", "large.wav")):
+        (tmp_path / name).write_bytes(recording_of("Bulgular normaldir.", seed=seed))
+    (tmp_path / "other.webm").write_bytes((SPOKEN / "speech.webm").read_bytes())
+    integrator = integrator_of(house)
+    environment = os.environ | {"PACS": house.services.settings.origin, "KEY": integrator.key, "HOME": str(tmp_path)}
+    environment |= {"CURL_HOME": str(tmp_path), "no_proxy": "*"}
+    assert len(EXAMPLES) == 5
+    for example in EXAMPLES:
+        done = subprocess.run(
+            ["bash", "-eo", "pipefail", "-c", example], cwd=tmp_path, env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, (example, done.stdout, done.stderr)
+    assert done.stdout.endswith("ACC-001: Normal.\nACC-002: Normal.\n")
+    assert (integrator.balance.available, integrator.balance.used) == (6, 4)
+
+
+def test_the_errors_and_limits_are_those_of_the_code() -> None:
+    errors = GUIDE.partition("\n## Errors\n")[2].partition("\n## Limits\n")[0]
+    codes = {
+        code: status
+        for status, row in re.findall(r"^\| (\d{3}) \| (`.*?) \|", errors, re.M)
+        for code in re.findall(r"`(\w+)`", row)
+    }
+    ours = {each.code: str(each.http_status) for each in ANSWERS.values()} | {
+        "UNAUTHORIZED": "401",
+        "RATE_LIMIT": "429",
+    }
+    assert len(codes) == 15 and codes.items() <= ours.items()
+    assert (
+        f"{submitting.MOST_BYTES >> 20} MB; {audio.SHORTEST_S} seconds to {audio.LONGEST_S / 3600:.0f} hours" in LIMITS
+    )
+    assert f"{requests.MOST_EXAMS} in one request" in LIMITS and f"{requests.LONGEST_TEMPLATE:,} characters" in LIMITS
+    assert f"{PER_MINUTE} a minute and key" in LIMITS
+    guide = GUIDE.replace("\n", " ")
+    assert f"latest {submitting.MEASURED_MOST} jobs" in guide
+    assert f"until {submitting.MEASURED_LEAST} have ended {submitting.SECONDS_AN_EXAM} seconds" in guide
