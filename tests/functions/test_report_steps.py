@@ -57,6 +57,10 @@ def test_the_file_is_the_catalogues() -> None:
     assert FILE.parents[1] / machine.definition == FILE and machine.functions == ("report_steps",)
 
 
+def test_the_file_asks_for_each_step_that_there_is() -> None:
+    assert sorted(state["Parameters"]["Payload"]["step"] for state in TASKS.values()) == sorted(STEPS)
+
+
 def test_state_holds_identifiers_and_tasks_are_given_no_more() -> None:
     for name, state in TASKS.items():
         payload = state["Parameters"]["Payload"]
