@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from functions.pages.answering import lead, page
 from pacs.archive.peers import branch_titles, open_branch
 from pacs.bootstrap import services
+from pacs.dicom.text import fold
 from pacs.entry.browser import page_scope
 from pacs.errors import BadRequest
 from pacs.people.organizations import (
@@ -45,9 +46,9 @@ class Wanted:
     state: str = ""
 
     def fits(self, member: Mapping[str, Any], now: datetime) -> bool:
-        said = f"{member['email']} {member['name']} {' '.join(member['branches'])}".casefold()
+        said = fold(f"{member['email']} {member['name']} {' '.join(member['branches'])}")
         return (
-            self.q.casefold() in said
+            fold(self.q) in said
             and self.role in ("", member["role"])
             and (not self.branch or self.branch in member["branches"])
             and self.state in ("", state_of(member, now), *(("importer",) if member["importer"] else ()))
@@ -141,9 +142,11 @@ async def let_member_in(request: Request, scope: Owner, member: Text = "") -> Re
 
 
 @router.get("/branches")
-async def show_branches(request: Request, scope: Owner) -> Response:
-    branches = list_branches(services().database, scope)
-    return page(request, "branches.html", scope, branches=branches, titles=branch_titles(services(), scope))
+async def show_branches(request: Request, scope: Owner, q: Word = "") -> Response:
+    """The branches whose name or code holds what is looked for."""
+    known = list_branches(services().database, scope)
+    branches = [each for each in known if fold(q) in fold(f"{each.code} {each.name}")]
+    return page(request, "branches.html", scope, branches=branches, q=q, titles=branch_titles(services(), scope))
 
 
 @router.post("/branches")

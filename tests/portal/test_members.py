@@ -1,5 +1,6 @@
-"""The page of members: found by what is known of them, given other rights, and importers kept to their window."""
+"""The pages of members and branches: who is found, given other rights, and importers kept to their window."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -10,7 +11,7 @@ from sqlalchemy import text
 from tests.functions.doors import bearer, token
 from tests.portal.visits import scope_of, send, show
 
-PAGE = "/admin/members"
+PAGE, BRANCHES = "/admin/members", "/admin/branches"
 
 
 @pytest.fixture
@@ -40,6 +41,25 @@ def test_members_are_found_by_name_role_branch_and_state(doors: Any, admin: Any)
     assert (found("state=disabled"), found("state=importer")) == (["accounting"], ["technician"])
     assert found("state=closed") == ["technician"] and found("state=active") == ["centre", "radiologist"]
     assert found("role=centre&state=disabled") == []
+
+
+def test_members_and_branches_are_found_whatever_the_case_of_turkish_letters(doors: Any, admin: Any) -> None:
+    for name, code in (("Işıklı İstanbul", "IST"), ("Dev", "DEV")):
+        send(doors, BRANCHES, admin, name=name, code=code)
+    send(doors, PAGE, admin, email="new@example.org", name="Çiğdem İNCİ", role="centre")
+
+    def found(word: str) -> list[str]:
+        page = show(doors, f"{BRANCHES}?q={word}", admin)
+        assert 'hx-push-url="true"' in page.text and f'value="{word}"' in page.text
+        return re.findall(r"<th scope=\"row\"><code>(\w+)</code>", page.text)
+
+    assert found("") == ["MERKEZ", "IST", "DEV"]
+    assert found("isikli istanbul") == found("IŞIKLI") == found("ist") == ["IST"]
+    assert found("dev") == ["DEV"] and found("nowhere") == []
+    assert "Nothing matches." in show(doors, f"{BRANCHES}?q=nowhere", admin).text
+    assert "<bdi>new@" in show(doors, f"{PAGE}?q=cigdem+inci", admin).text
+    assert "&lt;b&gt;" in show(doors, f"{BRANCHES}?q=<b>", admin).text
+    assert show(doors, f"{BRANCHES}?q={'x' * 201}", admin).status_code == 400
 
 
 def test_a_disabled_member_comes_in_again(doors: Any, admin: Any) -> None:
