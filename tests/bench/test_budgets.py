@@ -31,7 +31,7 @@ IMPORT_MODULES = {
     "indexer": 735,
     "launch": 720,
     "migrate": 500,
-    "pages": 830,
+    "pages": 900,
     "portal": 620,
     "shares": 745,
     "reports": 675,
