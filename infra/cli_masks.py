@@ -24,7 +24,7 @@ def add(
         list[str], typer.Option(metavar="X,Y,W,H", help="Left, top, width and height in pixels; may be repeated.")
     ],
     manufacturer: Annotated[str, typer.Option(metavar="NAME", help="Of the device; by default any.")] = "",
-    organization: Org = "",
+    organization: Org = None,
     as_json: Json = False,
 ) -> None:
     """Show pictures of a kind of device by links with privacy, blank in these rectangles."""
@@ -39,7 +39,7 @@ def add(
 
 
 @mask.command("list")
-def list_all(organization: Org = "", as_json: Json = False) -> None:
+def list_all(organization: Org = None, as_json: Json = False) -> None:
     """List the masks of an organization."""
     from pacs.archive.masks import list_masks
 
@@ -56,7 +56,7 @@ def list_all(organization: Org = "", as_json: Json = False) -> None:
 @mask.command("remove")
 def remove(
     identifier: Annotated[str, typer.Argument(metavar="MASK", help="Identifier of a mask.")],
-    organization: Org = "",
+    organization: Org = None,
     as_json: Json = False,
 ) -> None:
     """Show such pictures by links with privacy no more."""

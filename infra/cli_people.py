@@ -30,19 +30,23 @@ member = typer.Typer(help="Members: the people of an organization.", no_args_is_
 GROUPS = {"org": org, "branch": branch, "member": member}
 
 Org = Annotated[
-    str, typer.Option("--org", metavar="ORG", help="Name or identifier of the organization; by default the first one.")
+    str | None,
+    typer.Option("--org", metavar="ORG", help="Name or identifier of the organization; by default the first one."),
 ]
 Email = Annotated[str, typer.Argument(metavar="EMAIL", help="The e-mail address that the member signs in with.")]
 
 
-def opened(organization: str = "") -> "tuple[Home, Scope]":
-    """The archive that runs, and the view of one of its organizations. Raises NotConfigured, NotFound."""
+def opened(organization: str | None = None) -> "tuple[Home, Scope]":
+    """The archive that runs, and the view of one of its organizations: without a name the first one.
+
+    Raises NotConfigured, NotFound.
+    """
     from infra.local.running import open_home
     from pacs.people.organizations import find_organization
 
     home = open_home()
     home.require_running()
-    if not organization:
+    if organization is None:
         return home, home.system_scope()
     return home, Scope(find_organization(home.services.database, organization), "system")
 
@@ -58,6 +62,19 @@ def add_org(
     home, _ = opened()
     document = {"id": add_organization(home.services.database, name), "name": name.strip()}
     show(document) if as_json else out.print(f"{document['name']}: {document['id']}", markup=False)
+
+
+@org.command("list")
+def list_orgs(as_json: Json = False) -> None:
+    """List the organizations, with how many members each has."""
+    from pacs.people.organizations import list_organizations
+
+    home, _ = opened()
+    found = list_organizations(home.services.database)
+    if as_json:
+        show(found)
+    else:
+        out.print(views.table(("name", "identifier", ">members"), [tuple(each.values()) for each in found]))
 
 
 @branch.command("add")
@@ -118,7 +135,7 @@ PasswordStdin = Annotated[
 def add_member_to(
     email: Email,
     role: RoleName,
-    organization: Org = "",
+    organization: Org = None,
     branches: Branches = None,
     name: Name = "",
     manager: Manager = False,
@@ -169,7 +186,7 @@ def print_member(document: dict[str, Any]) -> None:
 
 
 @member.command("list")
-def list_members_of(organization: Org = "", as_json: Json = False) -> None:
+def list_members_of(organization: Org = None, as_json: Json = False) -> None:
     """List the members of an organization, with what they may see."""
     from pacs.people.organizations import list_members
 
@@ -190,7 +207,7 @@ def marks(row: Any) -> str:
 
 
 @member.command("disable")
-def disable(email: Email, organization: Org = "", as_json: Json = False) -> None:
+def disable(email: Email, organization: Org = None, as_json: Json = False) -> None:
     """Let a member in no more, and end its sessions."""
     from pacs.people.organizations import disable_member
 
@@ -201,7 +218,7 @@ def disable(email: Email, organization: Org = "", as_json: Json = False) -> None
 
 
 @member.command("enable")
-def enable(email: Email, organization: Org = "", as_json: Json = False) -> None:
+def enable(email: Email, organization: Org = None, as_json: Json = False) -> None:
     """Let a member that was disabled in again."""
     from pacs.people.membership import find_by_email
     from pacs.people.standing import enable_member

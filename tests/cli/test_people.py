@@ -57,6 +57,17 @@ def test_a_branch_is_what_modalities_call(pacs: Command, company: Any) -> None:
     assert again.code == 1 and "the same key" in again.err
 
 
+def test_organizations_are_listed_and_an_empty_name_is_none(pacs: Command, company: Any) -> None:
+    listed = made(pacs, "org", "list")
+    assert {"name": "Tele A.Ş.", "id": company["id"]}.items() <= next(
+        x for x in listed if x["id"] == company["id"]
+    ).items()
+    assert listed[0]["members"] >= 1
+    assert "Tele A.Ş." in pacs("org", "list").out
+    refused = pacs("credits", "add", "", "5", "--reason", "a variable was empty")
+    assert refused.code == 1 and "no such organization" in refused.err
+
+
 def test_a_member_signs_in_with_the_password_that_was_given(pacs: Command, company: Any) -> None:
     member = made(
         pacs,

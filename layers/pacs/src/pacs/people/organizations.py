@@ -103,6 +103,18 @@ def find_organization(statements: Statements, wanted: str) -> str:
     return str(rows[0]["id"])
 
 
+def list_organizations(statements: Statements) -> list[dict[str, Any]]:
+    """Every organization, oldest first, with `name`, `id` and how many `members` it has. For operators alone."""
+    rows = statements.fetch(
+        text(
+            "select o.name, cast(o.id as text) as id, count(m.id) as members from organizations o"
+            " left join organization_members m on m.organization_id = o.id"
+            " group by o.id order by o.created_at, o.id"
+        )
+    )
+    return [dict(row) for row in rows]
+
+
 def add_branch(statements: Statements, scope: Scope, name: str, code: str) -> Branch:
     """Make a branch of the scope's organization. Its code never changes. Raises BadRequest, Conflict."""
     if not CODE.fullmatch(code):
