@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from typing import Literal
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from striprtf.striprtf import rtf_to_text
 
@@ -228,6 +228,7 @@ def stripped(filled: str, before: str, after: str) -> str:
     return filled[len(before) : len(filled) - len(after)]
 
 
+@settings(deadline=None)
 @given(before=WORDS, place=PLACES, after=WORDS, content=CONTENT)
 def test_text_filled_and_stripped_of_the_template_is_the_content(
     before: str, place: str, after: str, content: str
@@ -244,6 +245,7 @@ def spread(place: str, between: list[str], way: Callable[[str], str]) -> str:
     return "".join(way(each) + between[at % len(between)] for at, each in enumerate(place))
 
 
+@settings(deadline=None)
 @given(
     before=VISIBLE,
     place=PLACES,
@@ -262,6 +264,7 @@ def test_rtf_filled_and_stripped_of_the_template_is_the_content(
     assert stripped(seen(found.text).removesuffix("\n"), before, after) == cleaned(content)
 
 
+@settings(deadline=None)
 @given(
     before=VISIBLE,
     place=PLACES,
@@ -293,6 +296,7 @@ SOUP = st.lists(
 ).map("".join)
 
 
+@settings(deadline=None)
 @given(template=SOUP, format=st.sampled_from(["txt", "rtf", "html"]), empty=st.booleans())
 def test_nothing_in_a_template_breaks_it(template: str, format: Format, empty: bool) -> None:
     found = fill(template, format, NOTHING if empty else SECTIONS)
@@ -301,6 +305,7 @@ def test_nothing_in_a_template_breaks_it(template: str, format: Format, empty: b
         assert html.sanitised(found.text) == found.text
 
 
+@settings(deadline=None)
 @given(template=SOUP.filter(lambda text: "{{" not in text.replace("\\{", "{")))
 def test_a_template_without_placeholders_comes_back_as_it_was(template: str) -> None:
     formats: tuple[Format, Format] = ("txt", "rtf")

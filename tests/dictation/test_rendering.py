@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import nh3
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from striprtf.striprtf import rtf_to_text
 
@@ -104,6 +104,7 @@ LINE = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp", "Cn"]),
 TEXT = st.lists(LINE, max_size=5).map("\n".join)
 
 
+@settings(deadline=None)
 @given(findings=TEXT, impression=TEXT, title=LINE)
 def test_any_text_is_read_back_from_every_format(findings: str, impression: str, title: str) -> None:
     said = {"findings": findings, "impression": impression}
@@ -115,6 +116,7 @@ def test_any_text_is_read_back_from_every_format(findings: str, impression: str,
     assert "".join(found["docx"]).count("".join(findings.split())) >= 1
 
 
+@settings(deadline=None)
 @given(text=st.text(st.characters(), max_size=60))
 def test_nothing_that_is_said_breaks_a_document(text: str) -> None:
     html = as_html({"findings": text}, text, "en")

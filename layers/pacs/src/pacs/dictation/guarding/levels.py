@@ -39,8 +39,9 @@ def levels_of(words: list[Word], language: str) -> list[Level]:
             continue
         for word in words[at:end]:
             word.taken = True
-        names = chain if len(chain) == 1 else [f"{a}-{b}" for a, b in pairwise(chain)]
-        made += [Level(name, phrase(words[at:end]), words[at].sentence) for name in names]
+        if len(chain) == 1:
+            made.append(Level(chain[0], phrase(words[at:end]), words[at].sentence))
+        made += [Level(f"{a}-{b}", f"{a}-{b}", words[at].sentence) for a, b in pairwise(chain)]
         at = end
         if len(chain) > 1:
             more, at = more_segments(words, at, chain[-1][0])
@@ -131,4 +132,4 @@ def not_found_levels(here: list[Level], there: list[Level]) -> Iterator[str]:
     for level in here:
         parts = set(level.name.split("-"))
         if level.name not in names and not (parts <= names if len(parts) > 1 else parts <= vertebrae):
-            yield level.words if len(parts) == 1 else level.name
+            yield level.words

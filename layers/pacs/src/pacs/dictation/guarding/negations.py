@@ -55,7 +55,7 @@ STOPS = set(
         " de du des la le les dans est sont au aux avec visible im ist sind bei mit der von в на с по из у"
     )
 )
-JOINTS = set(listed(", / ve veya ya da yahut ile ne hem or and nor ni ou et oder und noch и или ни"))
+JOINTS = set(listed(", / ve veya ya da yahut ne hem or and nor ni ou et oder und noch и или ни"))
 # Words between a negation and what it denies, and such as say nothing of it.
 EMPTY = set(
     listed(
@@ -69,15 +69,18 @@ EMPTY = set(
         " faveur признаков признаки данных за было были есть"
     )
 )
-SHORTEST, STEM, LONGEST_PHRASE = 3, 6, 12
+SHORTEST, STEM, LONGEST_NOUN, LONGEST_PHRASE = 3, 6, 4, 12
+
+
+Noun = tuple[str, ...]  # the beginnings of its words; the last is what it is about
 
 
 @dataclass(frozen=True)
 class Negation:
-    """A negation: the beginnings of the nouns that it denies, and those of all words that it may reach."""
+    """A negation: the nouns that it denies, and the beginnings of all words that it may reach."""
 
     words: str
-    nouns: tuple[str, ...]
+    nouns: tuple[Noun, ...]
     reach: frozenset[str]
     sentence: int
 
@@ -88,8 +91,16 @@ class Negations:
     def __init__(self, words: list[Word], language: str) -> None:
         self.all = list(merged(negations_of(words, language)))
         self.stems = {stem(word) for word in words if is_telling(word)}
-        self.denied: set[str] = set().union(*(each.reach for each in self.all))
-        self.nouns = {noun for each in self.all for noun in each.nouns or (each.words,)}
+        self.reached: set[str] = set().union(*(each.reach for each in self.all))
+        self.heads = {noun[-1] for each in self.all for noun in each.nouns or ((each.words,),)}
+
+    def has(self, noun: Noun) -> bool:
+        """Whether a noun is denied here, or a part of it is: "mass lesion", "mass"."""
+        return noun[-1] in self.reached or any(part in self.heads for part in noun)
+
+    def affirms(self, noun: Noun) -> bool:
+        """Whether a noun is named here without ever being denied."""
+        return noun[-1] in self.stems and noun[-1] not in self.reached
 
 
 def merged(negations: Iterator[Negation]) -> Iterator[Negation]:
@@ -97,8 +108,8 @@ def merged(negations: Iterator[Negation]) -> Iterator[Negation]:
     last: Negation | None = None
     for negation in negations:
         if last and negation.nouns and last.nouns == negation.nouns and last.sentence == negation.sentence:
-            nouns = tuple(f"?{noun}" for noun in last.nouns)
-            last = Negation(last.words, nouns, frozenset(nouns), last.sentence)
+            heads = [f"?{noun[-1]}" for noun in last.nouns]
+            last = Negation(last.words, tuple((head,) for head in heads), frozenset(heads), last.sentence)
             continue
         if last:
             yield last
@@ -112,7 +123,7 @@ def negations_of(words: list[Word], language: str) -> Iterator[Negation]:
         side = cue(words, at, language)
         if not side:
             continue
-        before, after = clause(words, at, turkic=side == BEFORE)
+        before, after = clause(words, at, language)
         if side == AFTER:
             before = []
         elif side == BEFORE:
@@ -121,10 +132,10 @@ def negations_of(words: list[Word], language: str) -> Iterator[Negation]:
         if side == EITHER and not nouns:
             nouns = nouns_after(after)
         if CONTRAST.fullmatch(word.bare):
-            before, after, nouns = [], [], ["kontra" if word.bare[0] == "k" else "contra"]
-        reach = frozenset([*(stem(each) for each in [*before, *after] if is_telling(each)), *nouns])
+            before, after, nouns = [], [], [("kontra" if word.bare[0] == "k" else "contra",)]
+        reach = {stem(each) for each in [*before, *after] if is_telling(each)} | {noun[-1] for noun in nouns}
         shown = phrase([*before[-LONGEST_PHRASE:], word, *after[:LONGEST_PHRASE]])
-        yield Negation(shown, tuple(nouns), reach, word.sentence)
+        yield Negation(shown, tuple(nouns), frozenset(reach), word.sentence)
 
 
 def cue(words: list[Word], at: int, language: str) -> str:
@@ -139,59 +150,56 @@ def cue(words: list[Word], at: int, language: str) -> str:
     return ""
 
 
-def clause(words: list[Word], at: int, *, turkic: bool) -> tuple[list[Word], list[Word]]:
+def clause(words: list[Word], at: int, language: str) -> tuple[list[Word], list[Word]]:
     """The words before and after one that may be meant by it, nearest last and first."""
     start = end = at
-    while start > 0 and not ends_clause(words, start - 1, at):
-        if turkic and AFFIRMED.fullmatch(words[start - 1].bare) and words[start - 1].bare not in EMPTY:
-            break
-        if turkic and cue(words, start - 1, "az"):
-            break
+    while start > 0 and not ends_clause(words, start - 1, at, language):
         start -= 1
-    while end + 1 < len(words) and not ends_clause(words, end + 1, at):
+    while end + 1 < len(words) and not ends_clause(words, end + 1, at, language):
         end += 1
     return words[start:at], words[at + 1 : end + 1]
 
 
-def ends_clause(words: list[Word], at: int, cue_at: int) -> bool:
+def ends_clause(words: list[Word], at: int, cue_at: int, language: str) -> bool:
     word = words[at]
-    return word.sentence != words[cue_at].sentence or word.text in SIGNS or word.bare in BUT
+    if word.sentence != words[cue_at].sentence or word.text in SIGNS or word.bare in BUT:
+        return True
+    if language in ("tr", "az"):
+        affirmed = AFFIRMED.fullmatch(word.bare) is not None and word.bare not in EMPTY
+        return affirmed or cue(words, at, language) == BEFORE
+    return cue(words, at, language) == AFTER
 
 
-def nouns_after(words: list[Word]) -> list[str]:
-    """The last word of each of the joined nouns that follow: of "no acute fracture or pneumothorax" two."""
-    nouns: list[str] = []
-    last = ""
+def nouns_after(words: list[Word]) -> list[Noun]:
+    """The joined nouns that follow: of "no acute fracture or pneumothorax" two."""
+    nouns: list[list[str]] = [[]]
     listed = any(word.bare in JOINTS and word.text != "," for word in words)
     for word in words:
-        if word.bare in EMPTY and not last:
+        if word.bare in EMPTY and not nouns[-1]:
             continue
-        if word.bare in JOINTS:
-            if word.text == "," and not listed:
-                break
-            nouns, last = ([*nouns, last] if last else nouns), ""
-        elif word.bare in STOPS:
+        if word.bare in JOINTS and (word.text != "," or listed):
+            nouns.append([])
+        elif word.bare in JOINTS or word.bare in STOPS:
             break
         elif is_telling(word):
-            last = stem(word)
-    return [*nouns, last] if last else nouns
+            nouns[-1].append(stem(word))
+    return [tuple(noun) for noun in nouns if noun]
 
 
-def nouns_before(words: list[Word]) -> list[str]:
-    """The last word of each of the joined nouns that precede, from the nearest on."""
+def nouns_before(words: list[Word]) -> list[Noun]:
+    """The joined nouns that precede, from the nearest on; the last words of each."""
     left = [word for word in words if word.bare not in EMPTY]
     listed = any(word.bare in JOINTS and word.text != "," for word in left)
-    nouns: list[str] = []
-    wanted = True
+    nouns: list[list[Word]] = [[]]
     for word in reversed(left):
-        if word.bare in JOINTS:
-            if word.text == "," and not listed:
-                break
-            wanted = True
-        elif wanted and is_telling(word):
-            nouns += [] if PLACE.fullmatch(word.bare) else [stem(word)]
-            wanted = False
-    return nouns
+        if word.bare not in JOINTS:
+            nouns[-1] += [word] if is_telling(word) else []
+        elif word.text != "," or listed:
+            nouns.append([])
+        else:
+            break
+    found = [noun[:LONGEST_NOUN] for noun in nouns if noun and not PLACE.fullmatch(noun[0].bare)]
+    return [tuple(stem(word) for word in reversed(noun)) for noun in found]
 
 
 def is_telling(word: Word) -> bool:
@@ -205,29 +213,28 @@ def stem(word: Word) -> str:
 def not_found_negations(here: Negations, there: Negations) -> Iterator[str]:
     """The words of negations that are here and not there, in one language.
 
-    Found is one whose nouns are denied there, too. One that is told in quite other words is left over, and as many are
-    let through as are left over there.
+    What is denied here must not be affirmed there. What is told in quite other words, or not at all, is left over; as
+    many are let through as are left over there.
     """
-    left: list[str] = []
     for negation in here.all:
-        if any(noun in there.stems and noun not in there.denied for noun in negation.nouns):
+        if any(there.affirms(noun) for noun in negation.nouns):
             yield negation.words
-        elif not covered(negation, there):
-            left.append(negation.words)
-    others = sum(not covered(each, here) and not contradicted(each, here) for each in there.all)
-    yield from left[others:]
+    yield from list(left_over(here, there).values())[len(left_over(there, here)) :]
 
 
-def covered(negation: Negation, there: Negations) -> bool:
-    nouns = set(negation.nouns)
-    return bool(nouns & there.denied) or bool(not nouns and there.all)
-
-
-def contradicted(negation: Negation, there: Negations) -> bool:
-    return any(noun in there.stems and noun not in there.denied for noun in negation.nouns)
+def left_over(here: Negations, there: Negations) -> dict[Noun, str]:
+    """What is denied here and neither denied nor affirmed there, with the words of its negation."""
+    left: dict[Noun, str] = {}
+    for negation in here.all:
+        if not negation.nouns and not there.all:
+            left[()] = negation.words
+        for noun in negation.nouns:
+            if not there.has(noun) and not there.affirms(noun):
+                left[noun[-1:]] = negation.words
+    return left
 
 
 def surplus_negations(here: Negations, there: Negations) -> Iterator[str]:
     """All negations of a text that denies more than its translation does, as one: nobody knows which it is."""
-    if len(here.nouns) > len(there.nouns):
+    if len(here.heads) > len(there.heads):
         yield " · ".join(dict.fromkeys(each.words for each in here.all))

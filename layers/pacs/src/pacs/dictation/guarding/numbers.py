@@ -4,7 +4,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from itertools import pairwise
 
+from pacs.dictation.guarding.dates import date_at
 from pacs.dictation.guarding.spoken import fraction, ordinal, whole
 from pacs.dictation.guarding.words import Word, phrase
 
@@ -25,9 +27,8 @@ BEGINNINGS: dict[str, tuple[str, str]] = {
 }  # fmt: skip
 BETWEEN = {"x", "×", "*", "х", "-", "–", "—", "/", ",", "'", "’", "by", "to", "and", "ve", "ile", "ila", "carpi", "ye"}
 BETWEEN |= {"ya", "e", "a", "на", "и", "sur", "et", "mal", "auf", "und", "bis", "par"}
-SCALES = re.compile(r"rads|gleason|grade|evre")
-DATE = re.compile(r"[0-9]{1,2}[.][0-9]{1,2}[.](?:[0-9]{4}|[0-9]{2})")
-ISO_DATE = (4, 2, 2)
+ROMAN = {"I": 1, "II": 2, "III": 3, "IV": 4, "VI": 6, "VII": 7, "VIII": 8, "IX": 9}
+SCALES = re.compile(r"rads|gleason|grade|evre|bosniak|stage|^grad$|^tip$|^type$|^kategori|^categor|^class$")
 
 
 @dataclass(frozen=True)
@@ -69,22 +70,35 @@ def numbers_of(words: list[Word], language: str) -> list[Number]:
         left, right = made[index], made[index + 1]
         between = words[spans[index][1] : spans[index + 1][0]]
         near = left.sentence == right.sentence and all(word.bare in BETWEEN for word in between)
-        if right.unit and not left.unit and near:
+        if right.unit not in ("", "date") and not left.unit and near:
             made[index] = replace(left, unit=right.unit, factor=right.factor, asked=not words[spans[index][0]].item)
-    return [each for number in made for each in ([number] if number.values else [])] + list(dates_of(words))
+    return made + list(romans_of(words))
+
+
+def romans_of(words: list[Word]) -> Iterator[Number]:
+    """Grade II is grade 2. As IV is mostly intravenous, none of them must be found again."""
+    for before, word in pairwise(words):
+        if word.text in ROMAN and SCALES.search(before.bare):
+            yield Number(frozenset([Decimal(ROMAN[word.text])]), word.text, word.sentence, asked=False)
 
 
 def number_at(words: list[Word], at: int, language: str) -> tuple[Number, int] | None:
     """The number that begins there, and where it ends."""
     word = words[at]
-    if word.taken or is_date(words, at):
+    if word.taken:
         return None
+    date = date_at(words, at)
+    if date:
+        key = frozenset([Decimal("".join(f"{part:04}" for part in date[0]))])
+        return Number(key, phrase(words[at : date[1]]), word.sentence, unit="date", loose=False), date[1]
     if word.is_number:
         if is_of_a_name(words, at):
             return None
         values, end, asked = readings(word.bare), at + 1, not word.item
     else:
         value, used = whole(words, at, language)
+        if used and at and words[at - 1].bare == "her":
+            return None  # "her iki": both
         if not used:
             return half_or_ordinal(words, at, language)
         values, end, asked = frozenset([Decimal(value)]), at + used, False
@@ -143,32 +157,6 @@ def readings(digits: str) -> frozenset[Decimal]:
     if len(parts) == 2 or not thousands:
         found.add(Decimal("".join(parts[:-1]) + "." + parts[-1]))
     return frozenset(found)
-
-
-def is_date(words: list[Word], at: int) -> bool:
-    """Whether a word is part of a date: 12.03.2026, 12/03/2026, 2026-03-12."""
-    return any(start <= at < end for start, end in date_spans(words, max(0, at - 4), at + 1))
-
-
-def date_spans(words: list[Word], first: int, last: int) -> Iterator[tuple[int, int]]:
-    for start in range(first, last):
-        if DATE.fullmatch(words[start].bare):
-            yield start, start + 1
-        parts = [word.bare for word in words[start : start + 5]]
-        signs = parts[1:2] == parts[3:4] and parts[1:2] in (["/"], ["-"])
-        if signs and len(parts) == 5 and all(part.isdecimal() for part in parts[::2]):
-            sizes = tuple(len(part) for part in parts[::2])
-            if sizes == ISO_DATE or (max(sizes[:2]) <= 2 and sizes[2] == 4):
-                yield start, start + 5
-
-
-def dates_of(words: list[Word]) -> Iterator[Number]:
-    """Day, month and year; the month may as well come as a word, so that it need not be found."""
-    for start, end in date_spans(words, 0, len(words)):
-        parts = re.findall(r"[0-9]+", phrase(words[start:end]))
-        for at, part in enumerate(parts):
-            value = frozenset([Decimal(part)])
-            yield Number(value, phrase(words[start:end]), words[start].sentence, asked=at != 1)
 
 
 def not_found_numbers(here: list[Number], there: list[Number]) -> Iterator[str]:

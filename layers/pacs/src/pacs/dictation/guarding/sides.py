@@ -28,7 +28,7 @@ PATTERNS: dict[str, tuple[str, str, str]] = {
 FOUND = {language: [re.compile(each) for each in patterns] for language, patterns in PATTERNS.items()}
 # Two words that say both: "her iki", "hər iki".
 BOTH = {"her": "iki"}
-STEM = 5
+STEM, FURTHEST = 5, 4
 
 
 @dataclass(frozen=True)
@@ -53,15 +53,17 @@ def sides_of(words: list[Word], language: str, levels: list[Level], numbers: lis
     for number in numbers:
         if number.asked:
             mates.setdefault(number.sentence, set()).update(number.measures)
+    beside_it = {sentence: frozenset(found) for sentence, found in mates.items()}
     found = [(at, *side_at(words, at, language)) for at in range(len(words))]
-    named = [(words[at].sentence, name) for at, name, _ in found if name]
+    named: dict[int, set[str]] = {}
+    for at, name, _ in found:
+        named.setdefault(words[at].sentence, set()).update([name] if name else [])
     made = []
     for at, name, used in found:
         if name:
             sentence = words[at].sentence
-            alone = all(other == name for where, other in named if where == sentence)
             span, noun = beside(words, at, at + used, language)
-            made.append(Side(name, phrase(span), noun, frozenset(mates.get(sentence, ())), alone))
+            made.append(Side(name, phrase(span), noun, beside_it.get(sentence, frozenset()), len(named[sentence]) == 1))
     return made
 
 
@@ -84,7 +86,9 @@ def beside(words: list[Word], start: int, end: int, language: str) -> tuple[list
     if language != "fr":
         noun_at = end
         # "right and left kidneys"
-        while noun_at < len(words) and (words[noun_at].bare in AND or side_at(words, noun_at, language)[0]):
+        while noun_at < min(end + FURTHEST, len(words)) and (
+            words[noun_at].bare in AND or side_at(words, noun_at, language)[0]
+        ):
             noun_at += 1
     noun = words[noun_at : noun_at + 1] if noun_at >= 0 else []
     if not noun or noun[0].sentence != words[start].sentence or not is_telling(noun[0]):
@@ -94,24 +98,29 @@ def beside(words: list[Word], start: int, end: int, language: str) -> tuple[list
 
 def not_found_sides(here: list[Side], there: list[Side], *, same_language: bool) -> Iterator[str]:
     """The words of sides that are here and not there, or there beside something else."""
+    names = {each.name for each in there}
+    bare = {each.name for each in there if not each.noun}  # of a noun that was named before
+    at_noun: dict[str, set[Name]] = {}
+    at_mate: dict[object, set[Name]] = {}
+    for noun, name in {(each.noun, each.name) for each in there if each.noun and same_language}:
+        at_noun.setdefault(noun, set()).add(name)
+    for mates, name in {(each.beside, each.name) for each in there}:
+        for mate in mates:
+            at_mate.setdefault(mate, set()).add(name)
+    pairs = {(each.name, each.beside) for each in here if each.alone}
+    moved = {pair for pair in pairs if any(has_moved(pair[0], at_mate.get(mate)) for mate in pair[1])}
     for side in here:
-        bare = any(each.name == side.name and not each.noun for each in there)  # of a noun that was named before
-        nouns = [each for each in there if each.noun == side.noun] if side.noun and same_language and not bare else []
-        mates = side.beside if side.alone else ()
-        if (
-            not is_said(side.name, there)
-            or moved(side, nouns)
-            or any(moved(side, [each for each in there if mate in each.beside]) for mate in mates)
-        ):
+        by_noun = side.name not in bare and has_moved(side.name, at_noun.get(side.noun))
+        by_mate = side.alone and (side.name, side.beside) in moved
+        if not is_said(side.name, names) or by_noun or by_mate:
             yield side.words
 
 
-def is_said(name: str, sides: list[Side]) -> bool:
+def is_said(name: Name, names: set[Name]) -> bool:
     """Whether a side is among others: both are right and left."""
-    names = {side.name for side in sides}
     return name in names or ("both" in names if name != "both" else {"right", "left"} <= names)
 
 
-def moved(side: Side, sides: list[Side]) -> bool:
+def has_moved(name: Name, names: set[Name] | None) -> bool:
     """Whether what stands beside a side stands beside others only."""
-    return bool(sides) and not is_said(side.name, sides)
+    return bool(names) and not is_said(name, names or set())
