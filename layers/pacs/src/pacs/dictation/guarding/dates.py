@@ -6,7 +6,7 @@ from pacs.dictation.guarding.words import Word, listed
 
 # How the names of months begin, in Turkish, English, German, French, Azerbaijani and Russian.
 MONTHS = [
-    listed("ocak january januar janvier yanvar январ"),
+    listed("ocak januar janvier yanvar январ"),
     listed("subat februar fevrier fevral феврал"),
     listed("mart march marz mars март"),
     listed("nisan april avril aprel апрел"),
