@@ -190,6 +190,7 @@ def print_status(console: Console, document: Mapping[str, Any]) -> None:
     today = document["received_today"]
     used = 1 - disk["free_bytes"] / disk["total_bytes"]
     failures = ", ".join(f"{count:,} {stage}" for stage, count in sorted(document["failures"].items()))
+    executions = document["executions"]
     lines = (
         ("HTTP", ready["http"]),
         ("DICOM", f"{dicom['ae_title']} at {dicom['host']} port {dicom['port']}"),
@@ -197,10 +198,15 @@ def print_status(console: Console, document: Mapping[str, Any]) -> None:
         ("home", disk["home"]),
         ("disk", f"{size(disk['free_bytes'])} free of {size(disk['total_bytes'])} ({used:.0%} used)"),
         ("received", f"today {counted(today['instances'], 'instance')}, {size(today['size_bytes'])}"),
+        (
+            "report jobs",
+            f"{executions['in_hand']:,} at work, {executions['waiting']:,} waiting, {executions['failed']:,} broken off"
+            + (" (see logs/workflow.log)" if executions["failed"] else ""),
+        ),
         ("failures", f"{failures} (see `pacs failures`)" if failures else "none"),
     )
     for name, value in lines:
-        console.print(f"{name:<10}{escape(value)}")
+        console.print(f"{name:<13}{escape(value)}")
     names = ("patients", "studies", "series", "instances")
     rows = [(name, counts[name]) for name in names]
     if counts["non_patient_instances"]:

@@ -16,7 +16,7 @@ from pacs.archive.arrivals import received_since
 from pacs.archive.failures import count_failures, list_failures
 from pacs.archive.keys import NON_PATIENT_FOLDER
 from pacs.archive.rebuilding import named_keys, retry_failures
-from pacs.bootstrap import local_queue
+from pacs.bootstrap import local_queue, local_workflow
 from pacs.errors import Unavailable
 from pacs.ports import DeadLetter, QueueDepth
 
@@ -50,6 +50,7 @@ def status_document(home: Home) -> dict[str, Any]:
         "counts": dict(home.services.database.fetch(COUNTS)[0]),
         "received_today": received_since(home.services.database, midnight()),
         "queues": {name: vars(depth) for name, depth in queue_depths(home).items()},
+        "executions": local_workflow(home.services.settings).count(),
         "failures": count_failures(home.services.database),
         "disk": {"home": str(home.services.settings.home), "free_bytes": disk.free, "total_bytes": disk.total},
     }

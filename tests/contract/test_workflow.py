@@ -192,6 +192,7 @@ def test_executions_that_ended_long_ago_are_forgotten(tables: WorkflowTables, ma
         tables.keep(claim, "Step", {})
         if claim.name == "ended":
             tables.end(claim, "failed", {"Error": "Unavailable"})
+    assert tables.count()["in_hand"] >= 1 and tables.count()["failed"] >= 1
     tables.forget(1)
     assert tables.find(machine, "ended")
     tables.forget(0)

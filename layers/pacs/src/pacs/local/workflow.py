@@ -117,6 +117,12 @@ select status, input, outcome, due_at, claim is not null from machine.execution
 where machine = %(machine)s and name = %(name)s
 """
 
+COUNT = """
+select count(*) filter (where claim is not null), count(*) filter (where status = 'running' and claim is null),
+       count(*) filter (where status = 'failed')
+from machine.execution
+"""
+
 Status = Literal["running", "succeeded", "failed"]
 
 
@@ -219,6 +225,10 @@ class WorkflowTables:
     def find(self, machine: str, name: str) -> Execution | None:
         rows = self._rows(FIND, machine=machine, name=name)
         return Execution(*rows[0]) if rows else None
+
+    def count(self) -> dict[str, int]:
+        """How many executions somebody is at work on, wait, and have failed and are not forgotten yet."""
+        return dict(zip(("in_hand", "waiting", "failed"), self._rows(COUNT)[0], strict=True))
 
     def close(self) -> None:
         self._connections.close()
