@@ -14,6 +14,7 @@ from pacs.dictation.submitting import MOST_BYTES, submit
 from pacs.dictation.uploads import FORM_LIFE_S, begin_upload
 from pacs.errors import InvalidMetadata, NotFound
 from pacs.outgoing import Origin, parse_origins
+from pacs.people.audit import Deed, caller_address, record_once
 from pacs.people.scope import Scope
 from pacs.reporting.templates import list_templates
 
@@ -93,4 +94,8 @@ def job_of(scope: Scope, job_id: str) -> dict[str, Any]:
     job = find_job(services().database, scope, job_id)
     if job.kind not in KINDS:
         raise NotFound("there is no such job", field="jobId")
-    return job_document(services(), scope, job)
+    told = job_document(services(), scope, job)
+    if job.has_ended:
+        deed = Deed("read-report", subject=job.id)
+        record_once(services().database, scope, deed, source_ip=caller_address.get())
+    return told

@@ -32,6 +32,8 @@ from pacs.reporting.credits import Balance, add_credits, read_balance
 from tests.ai.fake_models import recording_of
 from tests.archive.conftest import Archive, LaterClock
 from tests.archive.conftest import archive as archive
+from tests.contract.conftest import DataApi
+from tests.contract.conftest import data_api as data_api
 from tests.functions.doors import PASSWORD
 
 TWO = JobRequest((Exam("803910", "ACC-1"), Exam("804102", tele_code="R103001")), "1.2.3", "Ali^Veli", "", "tr", "tr")
@@ -47,6 +49,16 @@ def organization(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     archive.settings = configured
     add_credits(archive.database, archive.clock, admin(archive), 10, "invoice 1")
     yield archive
+
+
+@pytest.fixture(params=["psycopg", "data_api"])
+def either(request: pytest.FixtureRequest, organization: Archive, data_api: DataApi) -> Iterator[Archive]:
+    """The same over both drivers."""
+    own: Any = organization.database
+    if request.param == "data_api":
+        organization.database = data_api(own.dsn)
+    yield organization
+    organization.database = own
 
 
 def admin(archive: Archive, organization_id: str = "") -> Scope:
@@ -73,18 +85,16 @@ def kept(archive: Archive) -> list[str]:
     return sorted(info.key for info in archive.exchange.scan() if not info.key.startswith("associations"))
 
 
-def test_a_job_is_kept_held_and_started(organization: Archive) -> None:
-    scope = member(organization)
-    made = send(organization, scope, request=TWO)
+def test_a_job_is_kept_held_and_started(either: Archive) -> None:
+    scope = member(either)
+    made = send(either, scope, request=TWO)
     job = made.job
     assert (job.status, job.exam_count, job.audio_kind, job.kind) == ("pending", 2, "wav", "multi")
-    assert balance(organization, scope) == Balance(8, 2, 0)
-    assert organization.workflow.started == {
-        ("report-job", job.id): {"organization": scope.organization_id, "job": job.id}
-    }
-    assert kept(organization) == [keys.audio_key(scope, job.id), keys.request_key(scope, job.id)]
-    assert read_request(organization, scope, job.id) == TWO
-    exams = list_exams(organization.database, scope, job.id)
+    assert balance(either, scope) == Balance(8, 2, 0)
+    assert either.workflow.started == {("report-job", job.id): {"organization": scope.organization_id, "job": job.id}}
+    assert kept(either) == [keys.audio_key(scope, job.id), keys.request_key(scope, job.id)]
+    assert read_request(either, scope, job.id) == TWO
+    exams = list_exams(either.database, scope, job.id)
     assert [(each.number, each.modality, each.exam_name, each.tele_code) for each in exams] == [
         (0, "CT", "Bilgisayarlı tomografi", ""),
         (1, "MR", "Manyetik rezonans", "R103001"),
@@ -99,24 +109,24 @@ def test_a_job_is_kept_held_and_started(organization: Archive) -> None:
         "creditsUsed": 0,
         "remainingCredits": 8,
     }
-    [row] = organization.database.fetch(text("select secret, to_jsonb(j) as all from report_jobs j"))
+    [row] = either.database.fetch(text("select secret, to_jsonb(j) as all from report_jobs j"))
     assert len(made.hmac_secret) == 64 and made.hmac_secret not in row["secret"]
     assert "Veli" not in json.dumps(row["all"])
 
 
-def test_the_same_key_tells_the_same_again_and_another_request_is_refused(organization: Archive) -> None:
-    scope = member(organization)
-    first = send(organization, scope, key="k-1")
-    before = kept(organization)
-    again = send(organization, scope, key="k-1")
+def test_the_same_key_tells_the_same_again_and_another_request_is_refused(either: Archive) -> None:
+    scope = member(either)
+    first = send(either, scope, key="k-1")
+    before = kept(either)
+    again = send(either, scope, key="k-1")
     assert submitted_document(again) == submitted_document(first)
-    assert (balance(organization, scope), kept(organization)) == (Balance(9, 1, 0), before)
+    assert (balance(either, scope), kept(either)) == (Balance(9, 1, 0), before)
     for seed, request in ((2, ONE), (1, TWO)):
         with pytest.raises(IdempotencyKeyReused):
-            send(organization, scope, seed, request, "k-1")
+            send(either, scope, seed, request, "k-1")
     with pytest.raises(BadRequest):
-        send(organization, scope, 3, key="ç")
-    assert kept(organization) == before
+        send(either, scope, 3, key="ç")
+    assert kept(either) == before
 
 
 def test_a_recording_is_taken_once_a_day_unless_its_job_failed(organization: Archive) -> None:
@@ -202,11 +212,11 @@ def test_a_job_whose_sender_died_is_started_by_the_clock(organization: Archive) 
     assert not [key for key in kept(organization) if key.startswith(keys.STARTING)]
 
 
-def test_a_job_ends_once_with_what_it_used(organization: Archive) -> None:
-    scope = member(organization)
-    job = send(organization, scope, request=TWO).job
-    begin_job(organization.database, scope, job.id, organization.clock.now())
-    begun = job_document(organization, scope, find_job(organization.database, scope, job.id))
+def test_a_job_ends_once_with_what_it_used(either: Archive) -> None:
+    scope = member(either)
+    job = send(either, scope, request=TWO).job
+    begin_job(either.database, scope, job.id, either.clock.now())
+    begun = job_document(either, scope, find_job(either.database, scope, job.id))
     assert begun == {
         "jobId": job.id,
         "status": "processing",
@@ -215,19 +225,19 @@ def test_a_job_ends_once_with_what_it_used(organization: Archive) -> None:
         "creditsUsed": 0,
         "remainingCredits": 8,
     }
-    end_exam(organization.database, scope, job.id, 0, "completed")
-    end_exam(organization.database, scope, job.id, 1, "failed", reason="NOT_DICTATED")
-    assert end_job(organization, scope, job.id, "completed", used=1)
-    assert not end_job(organization, scope, job.id, "failed")
-    ended = find_job(organization.database, scope, job.id)
-    assert (ended.status, ended.credits_used, balance(organization, scope)) == ("completed", 1, Balance(9, 0, 1))
+    end_exam(either.database, scope, job.id, 0, "completed")
+    end_exam(either.database, scope, job.id, 1, "failed", reason="NOT_DICTATED")
+    assert end_job(either, scope, job.id, "completed", used=1)
+    assert not end_job(either, scope, job.id, "failed")
+    ended = find_job(either.database, scope, job.id)
+    assert (ended.status, ended.credits_used, balance(either, scope)) == ("completed", 1, Balance(9, 0, 1))
     with pytest.raises(NotFound):  # nobody has kept any reports
-        job_document(organization, scope, ended)
+        job_document(either, scope, ended)
     reports = [{"accessionNumber": "ACC-1", "status": "completed"}]
-    organization.exchange.put(
+    either.exchange.put(
         keys.result_key(scope, job.id), json.dumps({"patientUid": "1.2.3", "reports": reports}).encode()
     )
-    told = job_document(organization, scope, ended)
+    told = job_document(either, scope, ended)
     assert (told["patientUid"], told["reports"], told["creditsUsed"], told["remainingCredits"]) == (
         "1.2.3",
         reports,
@@ -264,19 +274,19 @@ def test_jobs_of_others_are_not_there(organization: Archive) -> None:
     assert not end_job(organization, other, job.id, "completed")
 
 
-def test_estimates_are_the_median_of_what_was_measured(organization: Archive) -> None:
-    scope = member(organization)
+def test_estimates_are_the_median_of_what_was_measured(either: Archive) -> None:
+    scope = member(either)
     for seed in range(5):
-        job = send(organization, scope, seed).job
-        end_job(organization, scope, job.id, "completed", used=1)
-        organization.database.fetch(
+        job = send(either, scope, seed).job
+        end_job(either, scope, job.id, "completed", used=1)
+        either.database.fetch(
             text(
                 "update report_jobs set ended_at = created_at + make_interval(secs => :took)"
                 " where id = cast(:id as uuid)"
             ),
             {"id": job.id, "took": 10 * (seed + 1)},
         )
-    assert send(organization, scope, 9, TWO).estimated_seconds == 60
+    assert send(either, scope, 9, TWO).estimated_seconds == 60
 
 
 def test_templates_have_names_that_differ_and_suit_files() -> None:

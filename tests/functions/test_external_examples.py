@@ -77,6 +77,18 @@ def test_the_examples_run_as_they_stand(house: Clinic, port: int, tmp_path: Path
     assert (integrator.balance.available, integrator.balance.used) == (6, 4)
 
 
+@pytest.mark.parametrize(("mib", "key", "status"), [(51, "", 413), (80, "", 413), (20, "rapi_x", 401)])
+def test_who_sends_too_much_hears_so(house: Clinic, port: int, tmp_path: Path, mib: int, key: str, status: int) -> None:
+    (tmp_path / "large.wav").write_bytes(bytes(mib << 20))
+    bearer = f"Authorization: Bearer {key or integrator_of(house).key}"
+    url = f"http://127.0.0.1:{port}/api/external/v1/report"
+    command = ["curl", "-sS", url, "-H", bearer, "-F", "audio=@large.wav", "-o", "told.json", "-w", "%{http_code}"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, str(status)), done.stderr
+    code = {401: "UNAUTHORIZED", 413: "PAYLOAD_TOO_LARGE"}[status]
+    assert json.loads((tmp_path / "told.json").read_text())["code"] == code
+
+
 def test_the_errors_and_limits_are_those_of_the_code() -> None:
     errors = GUIDE.partition("\n## Errors\n")[2].partition("\n## Limits\n")[0]
     codes = {

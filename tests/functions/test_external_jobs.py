@@ -96,9 +96,16 @@ def test_a_job_is_asked_for_until_it_has_ended(integrator: Integrator) -> None:
 def test_a_job_of_one_exam_tells_its_report_beside_the_list_too(integrator: Integrator) -> None:
     job_id = integrator.single().json()["jobId"]
     finish(integrator, job_id, [REPORT])
-    told = integrator.get(f"{SINGLE}/{job_id}").json()
+    for _ in range(2):
+        told = integrator.get(f"{SINGLE}/{job_id}").json()
     assert told["reports"] == [REPORT] and told["reportText"] == REPORT["reportText"]
     assert (told["status"], told["creditsUsed"], told["remainingCredits"]) == ("completed", 1, 9)
+    audited = text("select action, subject from audit where member_id = :member and action like '%-report' order by id")
+    rows = integrator.clinic.services.database.fetch(audited, {"member": integrator.scope.member_id})
+    assert [(row["action"], row["subject"]) for row in rows] == [
+        ("write-report", f"{job_id}: submitted"),
+        ("read-report", job_id),
+    ]
 
 
 def test_a_job_that_failed_costs_nothing_and_says_why(integrator: Integrator) -> None:

@@ -31,6 +31,7 @@ from pacs.errors import (
     InsufficientCredits,
     Unavailable,
 )
+from pacs.people.audit import Deed, record
 from pacs.people.scope import Scope
 from pacs.ports import Language, Services, Speech, Statements
 from pacs.reporting.credits import hold_credits, read_balance
@@ -172,6 +173,7 @@ def decide(services: Services, scope: Scope, new: Submission) -> Job:
         hold_credits(statements, services.clock, scope, new.job_id, len(new.request.exams))
         statements.fetch(ADD, row(services, statements, scope, new))
         statements.fetch(ADD_EXAMS, {"id": new.job_id, "exams": exam_rows(new.request)})
+        record(statements, scope, Deed("write-report", subject=f"{new.job_id}: submitted"))
         return find_job(statements, scope, new.job_id)
 
 
