@@ -204,6 +204,89 @@ def test_a_faithful_translation_is_no_difference(language: str) -> None:
     assert differences(TRANSLATED[language], TRANSLATED["en"], language, "en") == ()
 
 
+# As speech recognition writes it down, and a report that says the same.
+DICTATED = [
+    (
+        "tr",
+        "tr",
+        "üst abdomen ultrasonografi karaciğer normal boyutta konturları düzgün parankim ekosu hafif artmış "
+        "grade bir hepatosteatoz ile uyumlu kitle izlenmedi safra kesesi normal büyüklükte duvar kalınlığı üç "
+        "milimetre lümeninde taş ya da çamur saptanmadı sağ böbrek yüz on milimetre sol böbrek yüz sekiz "
+        "milimetre her iki böbrekte taş hidronefroz yok dalak yüz yirmi milimetre batın içi serbest sıvı "
+        "izlenmedi sonuç grade bir hepatosteatoz",
+        "Karaciğer normal boyuttadır, konturları düzgündür. Parankim ekosu hafif artmıştır (grade 1 "
+        "hepatosteatoz ile uyumlu). Kitle izlenmedi.\n"
+        "Safra kesesi normal büyüklüktedir. Duvar kalınlığı 3 mm olup lümeninde taş ya da çamur saptanmadı.\n"
+        "Sağ böbrek 110 mm, sol böbrek 108 mm'dir. Her iki böbrekte taş ya da hidronefroz yoktur.\n"
+        "Dalak 120 mm'dir. Batın içi serbest sıvı izlenmedi.\n"
+        "Grade 1 hepatosteatoz.",
+    ),
+    (
+        "tr",
+        "tr",
+        "Lomber MR. Teknik: Sagittal T1 ve T2 ağırlıklı, aksiyel T2 ağırlıklı kesitler alınmıştır. Lomber "
+        "lordoz düzleşmiştir. Vertebra korpus yükseklikleri korunmuştur. L3-4 diskinde dejenerasyon. L4-5 "
+        "düzeyinde sol paramedian protrüzyon mevcut olup sol L5 köküne bası yapmaktadır. L5-S1 düzeyinde "
+        "diffüz bulging, belirgin kök basısı yok. Spinal kanal çapı 14 mm. Konus medullaris normal "
+        "seviyededir, sinyal patolojisi saptanmamıştır. Sonuç: L4-5 sol paramedian disk protrüzyonu.",
+        "Sagittal T1A ve T2A ile aksiyel T2A kesitler alınmıştır.\n"
+        "Lomber lordoz düzleşmiştir. Vertebra korpus yükseklikleri korunmuştur.\n"
+        "L3-L4 diskinde dejenerasyon izlenmektedir.\n"
+        "L4-L5 düzeyinde sol paramedian protrüzyon izlenmekte olup sol L5 köküne bası oluşturmaktadır.\n"
+        "L5-S1 düzeyinde diffüz bulging mevcuttur; belirgin kök basısı yoktur.\n"
+        "Spinal kanal çapı 14 mm'dir. Konus medullaris normal seviyededir ve sinyal patolojisi "
+        "saptanmamıştır.\n"
+        "L4-L5 sol paramedian disk protrüzyonu.",
+    ),
+    (
+        "tr",
+        "tr",
+        "Toraks BT. Mediasten normal. Patolojik boyutta lenf nodu yok. Sağ akciğer üst lob posterior "
+        "segmentte 6x5 mm boyutlu düzgün konturlu nodül var. Sol akciğerde infiltrasyon yok, plevral efüzyon, "
+        "pnömotoraks izlenmedi. Kalp boyutları doğal. Perikardiyal efüzyon yok. 6 ay sonra kontrol önerilir. "
+        "Kemik yapılarda litik veya sklerotik lezyon saptanmadı.",
+        "Mediastinal yapılar normaldir. Patolojik boyutta lenf nodu izlenmemiştir.\n"
+        "Sağ akciğer üst lob posterior segmentte 6 x 5 mm boyutlarında, düzgün konturlu nodül izlenmektedir.\n"
+        "Sol akciğerde infiltrasyon saptanmamıştır. Plevral efüzyon ve pnömotoraks izlenmemektedir.\n"
+        "Kalp boyutları doğaldır. Perikardiyal efüzyon bulunmamaktadır.\n"
+        "Kemik yapılarda litik ya da sklerotik lezyon yoktur.\n"
+        "1. Sağ akciğer üst lobda 6x5 mm nodül.\n"
+        "2. 6 ay sonra kontrol önerilir.",
+    ),
+    (
+        "en",
+        "en",
+        "CT chest without contrast. Lungs are clear, no consolidation or pleural effusion, no pneumothorax. "
+        "Heart size normal. There is a 1.2 centimeter nodule in the right lower lobe not seen on prior from "
+        "03/12/2024. No lymphadenopathy. Impression one new right lower lobe nodule twelve millimeters, two "
+        "follow up in three months",
+        "CT of the chest was performed without contrast.\n"
+        "Comparison: 03/12/2024.\n"
+        "The lungs are clear. No consolidation, pleural effusion or pneumothorax. The heart size is normal. "
+        "There is a 1.2 cm nodule in the right lower lobe, not seen on the prior study. No lymphadenopathy.\n"
+        "1. New right lower lobe nodule, 12 mm.\n"
+        "2. Follow-up in 3 months.",
+    ),
+    (
+        "en",
+        "tr",
+        "The right kidney measures 11.2 cm and the left 10.8 cm. No hydronephrosis. No stones. The bladder is "
+        "unremarkable. The uterus measures 7.1 by 3.4 by 4.2 centimeters. Endometrium is 6 millimeters. No "
+        "adnexal mass. There is no free fluid. Left ovary is not visualized.",
+        "Sağ böbrek 11,2 cm, sol böbrek 10,8 cm ölçülmüştür. Hidronefroz ve taş izlenmemiştir. Mesane "
+        "doğaldır. Uterus 7,1x3,4x4,2 cm boyutlarındadır. Endometrium 6 mm'dir. Adneksiyal kitle "
+        "saptanmamıştır. Serbest sıvı yoktur. Sol over izlenememiştir.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("spoken", "output", "said", "written"), DICTATED)
+def test_a_report_that_says_what_was_dictated_has_no_warnings(
+    spoken: str, output: str, said: str, written: str
+) -> None:
+    assert differences(said, written, spoken, output) == ()
+
+
 @pytest.mark.parametrize(
     ("before", "after", "kind"),
     [

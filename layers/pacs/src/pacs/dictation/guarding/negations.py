@@ -48,14 +48,14 @@ AFFIRMED = re.compile(
 # Where something is denied is not denied: kesitlerde, segmentte.
 PLACE = re.compile(r"\w{4,}[dt][ae]")
 SIGNS = {".", "!", "?", "…", ";", ":", "(", ")"}
-BUT = {"but", "however", "although", "though", "mais", "cependant", "aber", "jedoch", "но", "однако"}
+BUT = {"nokta", "period", "but", "however", "although", "though", "mais", "cependant", "aber", "jedoch", "но", "однако"}
 STOPS = set(
     listed(
         "of in is are was were be been has have with within at on seen identified noted the involving from to for this"
         " de du des la le les dans est sont au aux avec visible im ist sind bei mit der von в на с по из у"
     )
 )
-JOINTS = set(listed(", / ve veya ya da yahut ne hem or and nor ni ou et oder und noch и или ни"))
+JOINTS = set(listed(", / virgul comma ve veya ya da yahut ne hem or and nor ni ou et oder und noch и или ни"))
 # Words between a negation and what it denies, and such as say nothing of it.
 EMPTY = set(
     listed(
