@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from threading import Thread
 from typing import Any
 
-from infra.local.states import Choice, Fault, Machine, Map, Succeed, Task, Wait, chosen, fill, placed, read
+from infra.local.states import RUNTIME, Choice, Fault, Machine, Map, Succeed, Task, Wait, chosen, fill, placed, read
 
 Call = Callable[[str, Mapping[str, Any]], Any]
 Keep = Callable[[str, Any], None]
@@ -136,8 +136,10 @@ class Run:
             raise Fault(type(error).__name__) from error
         return future.result()
 
-    def wait(self, place: str, seconds: float) -> None:
+    def wait(self, place: str, seconds: Any) -> None:
         """Raises Suspended until a wait that began here, perhaps at an earlier time, is over."""
+        if not isinstance(seconds, int) or seconds < 0:
+            raise Fault(RUNTIME, "there is no number of seconds to wait", catchable=False)
         before = self.kept.get(place)
         if before is None:
             before = {"until": (self.now() + timedelta(seconds=seconds)).isoformat()}
@@ -159,6 +161,8 @@ class Run:
         Raises Fault of the first that failed, when those that run have ended; Suspended when all that are left wait.
         """
         items = read(state.items_path, document)
+        if not isinstance(items, list):
+            raise Fault(RUNTIME, f"there is no list at {state.items_path}", catchable=False)
         waiting = dict.fromkeys(range(len(items)), self.now())
         running: dict[Future[Any], int] = {}
         failed: Fault | None = None

@@ -212,6 +212,18 @@ def test_what_is_not_there_cannot_be_caught() -> None:
     assert driver.asked == [("a", 1)]
 
 
+@pytest.mark.parametrize("seconds", [-1, 1.5, "1"])
+def test_a_wait_is_some_whole_seconds(seconds: Any) -> None:
+    driver = Driver(lambda payload: {}, W={"Type": "Wait", "SecondsPath": "$.n", "End": True})
+    with pytest.raises(Fault, match=r"^States\.Runtime$"):
+        driver.run({"n": seconds})
+
+
+def test_items_are_a_list() -> None:
+    with pytest.raises(Fault, match=r"^States\.Runtime$"):
+        Driver(lambda payload: {}, M=each(1, A=task("a"))).run({"numbers": 2})
+
+
 def test_an_execution_that_takes_too_long_ends() -> None:
     driver = Driver(lambda payload: {}, W={"Type": "Wait", "SecondsPath": "$.n", "Next": "A"}, A=task("a"))
     assert driver.until({"n": 3600}, NOW + timedelta(seconds=60)) == 60
