@@ -24,6 +24,7 @@ from pacs.errors import (
     InvalidAudio,
     NotConfigured,
     NotFound,
+    PacsError,
     Unavailable,
 )
 from pacs.people.organizations import NewMember, add_member, add_organization
@@ -192,15 +193,19 @@ def test_what_cannot_be_worked_on_is_not_taken(organization: Archive) -> None:
 
 
 class BrokenWorkflow:
-    """What Step Functions is while it does not answer."""
+    """What Step Functions is while it does not answer, or lacks the machine."""
+
+    def __init__(self, error: PacsError) -> None:
+        self.error = error
 
     def start(self, machine: str, name: str, input: Any) -> None:
-        raise Unavailable("not now")
+        raise self.error
 
 
-def test_a_job_whose_sender_died_is_started_by_the_clock(organization: Archive) -> None:
+@pytest.mark.parametrize("error", [Unavailable("not now"), NotFound("no such machine")], ids=repr)
+def test_a_job_whose_sender_died_is_started_by_the_clock(organization: Archive, error: PacsError) -> None:
     scope, whole = member(organization), organization.workflow
-    organization.workflow = BrokenWorkflow()  # type: ignore[assignment]
+    organization.workflow = BrokenWorkflow(error)  # type: ignore[assignment]
     job = send(organization, scope).job
     organization.workflow = whole
     assert start_forgotten(organization) == {"started": 0}  # its sender may be about to

@@ -47,7 +47,7 @@ def job_document(services: Services, scope: Scope, job: Job) -> Document:
     """How far a job is, and when it has ended its reports. Raises NotFound when they have gone since."""
     told: Document = {"jobId": job.id, "status": job.status, "examCount": job.exam_count}
     if job.has_ended:
-        told |= ended_document(services, scope, job)
+        told = ended_document(services, scope, job) | told
     else:
         told["estimatedSeconds"] = job.estimated_seconds
     return {**told, "creditsUsed": job.credits_used, "remainingCredits": remaining_credits(services, scope)}

@@ -29,7 +29,7 @@ from pacs.errors import (
     DuplicateSubmission,
     IdempotencyKeyReused,
     InsufficientCredits,
-    Unavailable,
+    PacsError,
 )
 from pacs.people.audit import Deed, record
 from pacs.people.scope import Scope
@@ -132,7 +132,7 @@ def submit(
         discard(services, scope, job_id)
         raise
     if job.id == job_id:
-        with suppress(Unavailable):  # `start_forgotten` tries again
+        with suppress(PacsError):  # the job is taken; `start_forgotten` tries again
             start(services, scope, job_id)
     else:
         discard(services, scope, job_id)
