@@ -40,12 +40,14 @@ class Executions:
         *,
         at_once: int = AT_ONCE,
         lease_s: float = LEASE_S,
+        wait_s: float = WAIT_S,
     ) -> None:
         self.tables = tables
         self.machines = machines
         self.call = call
         self.at_once = at_once
         self.lease_s = lease_s
+        self.wait_s = min(wait_s, lease_s / 3)  # in between what is in hand is prolonged
         self.lock = threading.Condition()
         self.in_hand: dict[UUID, threading.Thread] = {}
         self.prolonged_at = 0.0
@@ -54,7 +56,7 @@ class Executions:
         """Run what is due until told to stop; then what is in hand comes to the end of its tasks, if that is soon."""
         while not stop.is_set():
             try:
-                self.take_one(stop, WAIT_S)
+                self.take_one(stop, self.wait_s)
             except Unavailable as error:
                 sys.stderr.write(f"{error.message}; trying again\n")
                 stop.wait(RETRY_S)
@@ -68,7 +70,6 @@ class Executions:
         with self.lock:
             if not self.lock.wait_for(lambda: len(self.in_hand) < self.at_once, wait_s):
                 return
-        wait_s = min(wait_s, self.lease_s / 3)
         claim = self.tables.claim(list(self.machines), lease_s=self.lease_s, wait_s=wait_s)
         if claim is not None:
             thread = threading.Thread(target=self.work, args=(claim, stop), daemon=True, name=claim.name)
