@@ -29,7 +29,7 @@ ARRIVAL = text(
     " now() - make_interval(days => day), study_instance_uid, series_instance_uid, transfer_syntax_uid, 90000000"
     " from instances cross join generate_series(0, 25) as day where day % 5 <> 1"
 )
-ASKED = (("shares", "shares"), ("ai", "admin/ai"), ("his", "admin/his"))
+ASKED = (("shares", "shares"), ("ai", "admin/ai"), ("his", "admin/his"), ("trial", "organization/try"))
 LARGE = text("update studies set size_bytes = size_bytes + 3000000000")
 FAILURE = text(
     "insert into failures (organization_id, stage, object_key, code, reason) select organization_id, 'derive',"
