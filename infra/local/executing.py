@@ -169,14 +169,16 @@ class Run:
         with ThreadPoolExecutor(state.at_once) as pool:
             while True:
                 now = self.now()
-                for number in [each for each, until in waiting.items() if until <= now and not self.stops()]:
+                due = [number for number, until in waiting.items() if until <= now and not self.stops()]
+                for number in due[: state.at_once - len(running)]:
                     given = fill(state.selector, document, items[number])
                     running[pool.submit(self.run, state.machine, given, f"{place}/{number}/")] = number
                     del waiting[number]
                 if not running:
                     break
-                soonest = None if self.stops() else min(waiting.values(), default=None)
-                patience_s = max((soonest - now).total_seconds(), 0) if soonest else None
+                # There is no room for what is due already, unless the process stops.
+                soonest = min((until for until in waiting.values() if until > now), default=None)
+                patience_s = (soonest - now).total_seconds() if soonest else None
                 for future in wait(running, patience_s, FIRST_COMPLETED).done:
                     number = running.pop(future)
                     try:
@@ -187,7 +189,6 @@ class Run:
                         failed = failed or fault
                 if failed:
                     waiting.clear()
-                    running = {future: number for future, number in running.items() if not future.cancel()}
         if failed:
             raise failed
         if waiting:
