@@ -1,14 +1,20 @@
 """A program of an integrator, as it calls the report API: with a key, of an organization of its own."""
 
 import json
+import socket
+import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 
+from infra.local.serving import server_config
+from pacs.dictation.jobs import end_job, list_exams
+from pacs.dictation.keys import result_key
 from pacs.people.keys import NewKey, create_key
 from pacs.people.membership import find_by_id
 from pacs.people.organizations import NewMember, add_member, add_organization
@@ -40,6 +46,34 @@ def house(tmp_path_factory: pytest.TempPathFactory, databases: Any, founded: Fou
             clinic.services.__dict__["workflow"] = KeptWorkflow()
             clinic.services.__dict__["clock"] = TurnedClock()
             yield clinic
+
+
+class QuickWorkflow:
+    """One that ends each job in the moment in which it is started."""
+
+    def __init__(self, services: Any) -> None:
+        self.services = services
+
+    def start(self, machine: str, name: str, input: Mapping[str, Any]) -> None:
+        services, scope, job_id = self.services, Scope(input["organization"], "system"), input["job"]
+        exams = list_exams(services.database, scope, job_id)
+        reports = [{"accessionNumber": each.accession_number, "reportText": "Normal."} for each in exams]
+        result = json.dumps({"patientUid": None, "reports": reports, "unassigned": ""})
+        services.exchange.put(result_key(scope, job_id), result.encode())
+        end_job(services, scope, job_id, "completed", used=len(exams))
+
+
+@pytest.fixture(scope="module")
+def port(house: Clinic) -> Iterator[int]:
+    """Of the house, as programs reach it."""
+    house.services.__dict__["workflow"] = QuickWorkflow(house.services)
+    server = uvicorn.Server(server_config(house.client.app))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        yield int(listening.getsockname()[1])
+        server.should_exit = True
+        thread.join(30)
 
 
 @dataclass

@@ -1,62 +1,22 @@
 """The examples of docs/report-api.md run as they stand, and what it promises is what the code does."""
 
-import json
 import os
 import re
-import socket
 import subprocess
-import threading
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
-import pytest
-import uvicorn
-
-from infra.local.serving import server_config
 from pacs.dictation import audio, requests, submitting
-from pacs.dictation.jobs import end_job, list_exams
-from pacs.dictation.keys import result_key
 from pacs.errors import ANSWERS
 from pacs.people.limits import PER_MINUTE
-from pacs.people.scope import Scope
 from tests.ai.fake_models import recording_of
 from tests.functions.conftest import Clinic
-from tests.functions.integrators import SPOKEN, house, integrator_of
+from tests.functions.integrators import SPOKEN, house, integrator_of, port
 
-__all__ = ["house"]
+__all__ = ["house", "port"]
 
 GUIDE = (Path(__file__).parents[2] / "docs/report-api.md").read_text()
 EXAMPLES = re.findall(r"^```sh\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
 LIMITS = GUIDE.partition("\n## Limits\n")[2]
-
-
-class QuickWorkflow:
-    """One that ends each job in the moment in which it is started."""
-
-    def __init__(self, services: Any) -> None:
-        self.services = services
-
-    def start(self, machine: str, name: str, input: Mapping[str, Any]) -> None:
-        services, scope, job_id = self.services, Scope(input["organization"], "system"), input["job"]
-        exams = list_exams(services.database, scope, job_id)
-        reports = [{"accessionNumber": each.accession_number, "reportText": "Normal."} for each in exams]
-        result = json.dumps({"patientUid": None, "reports": reports, "unassigned": ""})
-        services.exchange.put(result_key(scope, job_id), result.encode())
-        end_job(services, scope, job_id, "completed", used=len(exams))
-
-
-@pytest.fixture(scope="module")
-def port(house: Clinic) -> Iterator[int]:
-    """Of the house, as curl reaches it."""
-    house.services.__dict__["workflow"] = QuickWorkflow(house.services)
-    server = uvicorn.Server(server_config(house.client.app))
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        yield int(listening.getsockname()[1])
-        server.should_exit = True
-        thread.join(30)
 
 
 def test_the_examples_run_as_they_stand(house: Clinic, port: int, tmp_path: Path) -> None:
