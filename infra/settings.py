@@ -27,7 +27,7 @@ class Stage:
     backup_days: int = 7
     log_days: int = 30  # of CloudWatch's own choice of lengths
     derived_days: int = 7  # PACS_DERIVED_DAYS: life of prepared frames, which are as big as the originals
-    exchange_days: int = 7
+    exchange_days: int = 30
     gateway_tasks_min: int = 1
     gateway_tasks_max: int = 2
     gateway_cpu: int = 256  # 1024 is one vCPU

@@ -93,3 +93,16 @@ def test_answers_that_were_not_fetched_go_after_a_day(archive: Any, sample: Samp
     assert expire_objects(archive) == {"expired": 1}
     assert not link.exists() and newer.exists()
     assert archive.originals.head(instance.object_key)
+
+
+def test_recordings_and_results_of_jobs_go_after_their_time(archive: Any) -> None:
+    kept = ("audio/o/1", "reports/o/1/result.json", "config/modalities.json")
+    for key in kept:
+        archive.exchange.put(key, b"{}")
+    assert expire_objects(archive) == {"expired": 0}
+    archive.settings = replace(archive.settings, exchange_days=3)
+    old = time.time() - 4 * 24 * 3600
+    for key in kept:
+        os.utime(archive.exchange.stretches(key, 0, 1)[0][0], (old, old))
+    assert expire_objects(archive) == {"expired": 2}
+    assert [info.key for info in archive.exchange.scan()] == ["config/modalities.json"]

@@ -91,6 +91,12 @@ class Settings:
         " gets none before. 0: they live for ever, and every study gets them.",
         unit="days",
     )
+    exchange_days: int = variable(
+        30,
+        "Life of recordings that were dictated, of the reports made of them as a job's result, and of exports. In the"
+        " cloud a stage in infra/settings.py says it.",
+        unit="days",
+    )
     delete_retention_days: int = variable(
         30, "What was deleted can be brought back for so long; then its originals are removed for good.", unit="days"
     )

@@ -1,6 +1,6 @@
 """Where in the exchange store does what belongs to a report job lie? Asked by whoever submits, works on and tells jobs.
 
-Recordings and reports go after some days, as the bucket's rules say.
+Recordings and reports go after `PACS_EXCHANGE_DAYS`, in the cloud by the bucket's rules.
 """
 
 from pacs.people.scope import Scope
