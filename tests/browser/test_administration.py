@@ -120,6 +120,9 @@ def changes_a_member(page: Page, origin: str) -> None:
 
 def tries_a_peer(page: Page, origin: str, port: int) -> None:
     page.goto(f"{origin}/admin/branches")
+    page.get_by_label("Name or code").fill("dev")
+    expect(page.get_by_text("Nothing matches.")).to_be_visible()
+    page.wait_for_url("**/admin/branches?q=dev")
     page.locator("[name=name]").fill("Dev")
     page.locator("[name=code]").fill("DEV")
     page.get_by_role("button", name="Add").click()
