@@ -1,9 +1,12 @@
 """The examples of docs/report-api.md run as they stand, and what it promises is what the code does."""
 
+import json
 import os
 import re
 import subprocess
 from pathlib import Path
+
+import pytest
 
 from pacs.dictation import audio, requests, submitting
 from pacs.errors import ANSWERS
