@@ -35,6 +35,7 @@ NON_PATIENT = "/dicomweb/{category}"  # hanging-protocols, color-palettes, …
 WORKITEM = "/dicomweb/workitems/{workitem}"
 WORK = "/studies/{code}"
 REPORT = "/api/reports/{report}"
+DICTATION = "/api/dictations/{dictation}"
 EXTERNAL = "/api/external/v1"
 PATIENT = "/api/studies/{code}/patient"
 
@@ -209,10 +210,16 @@ FUNCTIONS = described(
             Route("DELETE", "/api/report-templates/{template}", "templates.change"),
             Route("GET", "/api/letterheads/{branch}", "reports.read"),
             Route("PUT", "/api/letterheads/{branch}", "letterheads.change"),
+            *asked("dictations.write", "POST /api/dictation-uploads", "POST /api/dictations", f"GET {DICTATION}"),
+            *asked("dictations.write", f"PUT {DICTATION}", f"GET {DICTATION}/audio", f"GET {DICTATION}/{{format}}"),
         ),
         grants=(
             Grant("database", ("use",)),
             Grant("store:originals", ("read", "write")),
+            # Dictations: recordings, what became of them, and the workflow that does it.
+            Grant("store:exchange", ("read", "write", "delete")),
+            Grant("workflow:report-job", ("start",)),
+            Grant("secret:signing", ("read",)),
             Grant("mail", ("send",)),
         ),
         layers=("pacs", "codecs", "documents"),
@@ -303,6 +310,7 @@ FUNCTIONS = described(
             *pages("GET", "patients.correct", "/patients/{study}"),
             *pages("POST", "patients.correct", "/patients/{study}/correct", "/patients/{study}/accession"),
             *pages("POST", "patients.correct", "/patients/{study}/merge", "/patients/{study}/undo"),
+            *pages("GET", "dictations.write", "/dictate", "/dictate/{dictation}"),
             *pages("GET", "reports.read", "/reports", "/reports/{report}", "/reports/{report}/history"),
             *pages("GET", "organization.manage", "/admin/members", "/admin/branches", "/admin/gateway"),
             *pages("GET", "organization.manage", "/admin/settings"),
@@ -336,6 +344,7 @@ FUNCTIONS = described(
             Grant("mail", ("send",)),
             *(Grant(f"queue:{name}", ("watch", "redrive")) for name in ("index", "derive", "log")),
             Grant("queue:index", ("send",)),
+            Grant("workflow:report-job", ("start",)),  # callbacks that are sent again
             Grant("store:originals", ("read",)),
             # The table of modalities; what the DICOM door says of peers and of itself.
             Grant("store:exchange", ("read", "write")),

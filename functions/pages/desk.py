@@ -6,8 +6,11 @@ from uuid import UUID
 from fastapi import APIRouter, Form, Request, Response
 
 from functions.pages.answering import lead, page
+from functions.pages.dictating import with_microphone
 from functions.pages.opening import launch
 from pacs.bootstrap import services
+from pacs.dictation.dictations import MODALITIES
+from pacs.dictation.requests import LANGUAGES
 from pacs.entry.browser import page_scope
 from pacs.entry.http import client_address
 from pacs.errors import BadRequest
@@ -37,7 +40,7 @@ async def show_desk(request: Request, scope: Opener, study: str) -> Response:
     writes = may(scope, "reports.write")
     mine = bool(found["claimed_by"]) and found["claimed_by"]["id"] == scope.member_id
     own = open_report(scope, reports) if writes and (mine or found["state"] == "preliminary") else None
-    return page(
+    shown = page(
         request,
         "desk.html",
         scope,
@@ -52,7 +55,10 @@ async def show_desk(request: Request, scope: Opener, study: str) -> Response:
         sections=SECTIONS,
         templates=templates_for(scope, found) if writes else [],
         proof=proof_of(scope),
+        dictated=LANGUAGES if may(scope, "dictations.write") else (),
+        modalities=MODALITIES,
     )
+    return with_microphone(shown) if own else shown
 
 
 @router.post("/{study}/report")

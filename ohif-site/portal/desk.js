@@ -25,70 +25,8 @@
   if (!report) return;
 
   const address = `/api/reports/${report.dataset.report}`;
-  const sections = [...report.querySelectorAll('[data-section]')];
-  const shown = document.getElementById('saved');
-  let version = Number(report.dataset.version);
-  let saved = JSON.stringify(said());
-  let running = Promise.resolve();
-  let resting = 0;
-  let stopped = false; // somebody else has saved: what is here is not sent over it
-
-  function said() {
-    return Object.fromEntries(sections.map(each => [each.dataset.section, each.innerHTML]));
-  }
-
-  const dirty = () => JSON.stringify(said()) !== saved;
-
-  function show(state) {
-    shown.textContent = report.dataset[state];
-    shown.dataset.state = state;
-  }
-
-  async function send() {
-    const body = said();
-    if (stopped || JSON.stringify(body) === saved) return;
-    show('saving');
-    try {
-      ({ version } = await call('PUT', address, { version, sections: body }));
-      saved = JSON.stringify(body);
-      show(dirty() ? 'unsaved' : 'saved');
-    } catch (error) {
-      stopped = error.status === 409;
-      show('unsaved');
-      tell(error);
-      throw error;
-    }
-  }
-
-  // One after the other: each save needs the version of the one before.
-  function save() {
-    clearTimeout(resting);
-    running = running.catch(() => {}).then(send);
-    return running;
-  }
-
-  const saveQuietly = () => save().catch(() => {});
-
-  report.addEventListener('input', () => {
-    show('unsaved');
-    clearTimeout(resting);
-    resting = setTimeout(saveQuietly, REST_MS);
-  });
-  document.addEventListener('visibilitychange', () => { if (document.hidden) saveQuietly(); });
-  addEventListener('beforeunload', event => { if (dirty() && !stopped) event.preventDefault(); });
-
-  document.execCommand('defaultParagraphSeparator', false, 'p');
-  report.addEventListener('paste', event => {
-    event.preventDefault();
-    document.execCommand('insertText', false, event.clipboardData.getData('text/plain'));
-  });
-  report.addEventListener('mousedown', event => { if (event.target.closest('[data-command]')) event.preventDefault(); });
-  report.addEventListener('click', event => {
-    const button = event.target.closest('[data-command]');
-    if (!button) return;
-    if (!sections.includes(document.activeElement)) sections[0].focus();
-    document.execCommand(button.dataset.command);
-  });
+  const editor = window.pacs.editor(report, address);
+  const { sections, save, saveQuietly } = editor;
 
   // A template fills what is empty, and is added to what is not. The archive has sanitised it.
   report.querySelector('[data-template]')?.addEventListener('change', async event => {
@@ -104,10 +42,48 @@
     }
   });
 
+  // What is dictated is sorted into the sections, and added to what stands there. Nothing is signed by that.
+  const dictation = document.getElementById('dictation');
+  if (dictation) {
+    const heard = document.getElementById('heard');
+    const doubts = document.getElementById('doubts');
+    const told = dictation.dataset;
+    const insert = made => {
+      for (const each of sections) {
+        const words = made.sections[each.dataset.section];
+        if (!words) continue;
+        each.innerHTML += words;
+        each.toggleAttribute('data-inserted', true);
+      }
+      doubts.replaceChildren(...made.warnings.map(each => {
+        const item = document.createElement('li');
+        item.textContent = `${each.words} · ${told[each.where]}`;
+        return item;
+      }));
+    };
+    window.pacs.recorder(document.getElementById('recorder'), async recording => {
+      const { title, language, modality } = told;
+      heard.textContent = told.working;
+      doubts.replaceChildren();
+      try {
+        const id = await window.pacs.dictate(recording, { title, language, modality, template: 'none' });
+        const made = await window.pacs.dictated(id);
+        heard.textContent = made.sections ? told.done : told.failed;
+        if (!made.sections) return;
+        insert(made);
+        await save();
+      } catch (error) {
+        heard.textContent = '';
+        tell(error);
+      }
+    }, error => tell(error, undefined, told.deaf));
+    report.addEventListener('focusin', event => event.target.closest('[data-inserted]')?.removeAttribute('data-inserted'));
+  }
+
   document.getElementById('preliminary').addEventListener('click', async () => {
     try {
       await save();
-      await call('POST', `${address}/preliminary`, { version });
+      await call('POST', `${address}/preliminary`, { version: editor.version });
       window.location.reload();
     } catch (error) {
       tell(error);
@@ -126,7 +102,7 @@
     try {
       await save();
       const proof = Object.fromEntries(new FormData(signature));
-      await call('POST', `${address}/sign`, { version, ...proof });
+      await call('POST', `${address}/sign`, { version: editor.version, ...proof });
       if (onwards) next.submit();
       else window.location.assign(`/reports/${report.dataset.report}?done=signed`);
     } catch (error) {
@@ -153,7 +129,7 @@
 
   // Nobody leaves with words that are not saved.
   document.addEventListener('submit', async event => {
-    if (!('leave' in event.target.dataset) || !dirty() || stopped) return;
+    if (!('leave' in event.target.dataset) || !editor.dirty() || editor.stopped) return;
     event.preventDefault();
     try {
       await save();

@@ -34,7 +34,7 @@ IMPORT_MODULES = {
     "pages": 900,
     "portal": 620,
     "shares": 745,
-    "reports": 675,
+    "reports": 710,
     "studies": 660,
     "workitems": 630,
 }

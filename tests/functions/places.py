@@ -31,6 +31,7 @@ from pacs.viewing.shares import NewShare, create_share
 from pacs.worklist.subscriptions import subscribe
 from pacs.worklist.workitems import create_workitem
 from tests.archive.of_no_patient import hanging_protocol
+from tests.dictation.rows import add_dictation
 from tests.functions.doors import PASSWORD
 from tests.worklist.steps import scheduled, state
 
@@ -44,7 +45,8 @@ NOTHING = "00000000-0000-4000-8000-000000000000"
 NOBODYS = {
     **dict.fromkeys(("study", "series", "instance", "protocol", "workitem"), "1.2.3"),
     **dict.fromkeys(("filter", "member", "organization", "pool", "report", "session"), NOTHING),
-    **dict.fromkeys(("share", "template", "upload"), NOTHING),
+    **dict.fromkeys(("dictation", "share", "template", "upload"), NOTHING),
+    "format": "txt",
     **dict.fromkeys(("frames", "frame"), "1"),
     "path+": "7FE00010",
     "ae": SUBSCRIBER,
@@ -60,6 +62,7 @@ BODIES: dict[str, Any] = {
     "POST /api/reports/{report}/addendum": {"version": 1, "sections": {"findings": "a"}},
     "POST " + TEMPLATES: {"name": "a"},
     "PUT " + TEMPLATES + "/{template}": {"name": "b"},
+    "PUT /api/dictations/{dictation}": {"version": 1, "sections": {}},
     "PUT /api/letterheads/{branch}": {"lines": "a"},
     "PUT /api/studies/{code}/patient": {"attributes": {"PatientName": "A^B"}},
     "POST /api/studies/{code}/patient": {"into": "22222222"},
@@ -116,6 +119,7 @@ def plant(clinic: Any, sample: bytes, scope: Scope, branch: tuple[str, str], pat
         "share": share,
         "upload": str(upload["id"]),
         "filter": save_filter(services, scope, patient, {}),
+        "dictation": add_dictation(services.database, scope, patient, services.clock.now()),
     }
     secrets = tuple(each.encode() for each in (patient, *made.values()))
     values = NOBODYS | made | {"organization": scope.organization_id, "branch": branch[1]}

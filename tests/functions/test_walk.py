@@ -21,7 +21,7 @@ from tests.portal.visits import show
 PAGES = [each for each in function("pages").routes if each.method == "GET" and each.action]
 DASHBOARDS = [each for each in PAGES if each.path in ("/dashboard", "/worklist")]
 # One's own and nobody else's, whatever the branch.
-PERSONAL = ("{upload}", "{filter}", "{session}")
+PERSONAL = ("{dictation}", "{upload}", "{filter}", "{session}")
 # Of a whole organization: another branch's are one's own.
 COMMON = ("{template}", "{pool}", "{member}", "/worklist/turnaround", "/dicomweb/subscribers/")
 # About the caller alone.

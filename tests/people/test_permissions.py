@@ -40,6 +40,7 @@ EXPECTED = {
     "reports.sign": "radiologist individual",
     "reports.send": "admin radiologist individual",
     "reports.dictate": "",
+    "dictations.write": "radiologist individual",
     "templates.read": "admin radiologist individual",
     "templates.change": "admin radiologist individual",
     "letterheads.change": "admin centre individual",

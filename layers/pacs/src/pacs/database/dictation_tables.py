@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -14,6 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from pacs.database.tables import count, identifier, metadata, moment, words
 
@@ -77,4 +79,20 @@ callback_deliveries = Table(
     words("failure", nullable=False),
     Column("took_ms", Integer, nullable=False),
     Column("again_at", DateTime(timezone=True)),
+)
+
+dictations = Table(
+    "dictations",
+    metadata,
+    identifier("id", ForeignKey("report_jobs.id", ondelete="CASCADE"), primary_key=True),
+    identifier("organization_id", ForeignKey("organizations.id"), nullable=False),
+    identifier("member_id", ForeignKey("organization_members.id"), nullable=False),
+    Column("title", Text, nullable=False),
+    words("language", nullable=False),
+    Column("spoken", Boolean, nullable=False),
+    Column("sections", JSONB),
+    Column("words", Text, nullable=False, server_default=NOTHING),
+    Column("version", Integer, nullable=False, server_default=text("1")),
+    moment("created_at"),
+    moment("updated_at"),
 )

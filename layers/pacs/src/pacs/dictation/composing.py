@@ -7,10 +7,10 @@ our own pages, `sections` as sanitised HTML and `sentences` with their moments i
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from html import escape
-from typing import Any
+from typing import Any, cast
 
 from pacs.dictation.choosing import choose_template
-from pacs.dictation.examinations import examination_of
+from pacs.dictation.examinations import Examination, Modality, examination_of
 from pacs.dictation.filling import fill
 from pacs.dictation.guarding import differences
 from pacs.dictation.jobs import ExamState
@@ -81,8 +81,14 @@ def begun(exam: ExamState, sentences: Sequence[Sentence]) -> Document:
 def template_for(
     wanted: Exam, templates: Sequence[Mapping[str, Any]], language: str, said: str
 ) -> Mapping[str, Any] | None:
+    """The template that was chosen by its identifier, else the one that fits best."""
+    if wanted.template_id:
+        return next((each for each in templates if each["id"] == wanted.template_id), None)
     codes = (wanted.sut_code, wanted.tele_code)
-    return choose_template(templates, examination_of(*codes), codes, language, said)
+    examination = examination_of(*codes)
+    if wanted.modality:
+        examination = Examination(cast("Modality", wanted.modality), wanted.name, wanted.name)
+    return choose_template(templates, examination, codes, language, said)
 
 
 def merged(dictated: Mapping[str, str], template: Sections, language: str) -> dict[str, str]:

@@ -36,6 +36,10 @@ class Exam:
     tele_code: str = ""
     template: str = ""
     template_format: TemplateFormat | Literal[""] = ""
+    # What our own pages tell in the place of codes: of what, and which of the organization's templates.
+    modality: str = ""
+    name: str = ""
+    template_id: str = ""
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ def split_exams(services: Services, organization_id: str, job_id: str, number: i
 def report(services: Services, organization_id: str, job_id: str, number: int | None = None) -> Result:
     """Write the report of one exam. Raises Unavailable; whatever else goes wrong is what the exam has come to."""
     assert number is not None
-    scope, job = job_of(services, organization_id, job_id)
+    scope, _ = job_of(services, organization_id, job_id)
     made = kept(services, exam_key(scope, job_id, number))
     if made is None:
         exam = list_exams(services.database, scope, job_id)[number]
@@ -78,7 +78,7 @@ def report(services: Services, organization_id: str, job_id: str, number: int | 
         own = [each for each, place in zip(sentences, places, strict=True) if place == number]
         if own:
             asked = read_request(services, scope, job_id)
-            templates = list_templates(services.database, scope, language=job.output_language)
+            templates = list_templates(services.database, scope)
             try:
                 made = compose_report(services.language, asked, exam, own, templates)
             except Unavailable:

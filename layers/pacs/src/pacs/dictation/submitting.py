@@ -1,6 +1,6 @@
 """How does a recording become a report job? Checked, held against credits, kept, and handed to the workflow: once.
 
-Called by functions/external.
+Called by functions/external and by `dictations`.
 """
 
 import hashlib
@@ -22,6 +22,7 @@ from pacs.dictation.audio import Recording, recognise
 from pacs.dictation.examinations import examination_of
 from pacs.dictation.jobs import Job, find_job, sealed_secret, secret_of, write_request
 from pacs.dictation.requests import JobRequest
+from pacs.dictation.sentences import sentences_of
 from pacs.dictation.starting import start
 from pacs.errors import (
     BadRequest,
@@ -33,7 +34,7 @@ from pacs.errors import (
 )
 from pacs.people.audit import Deed, record
 from pacs.people.scope import Scope
-from pacs.ports import Language, Services, Speech, Statements
+from pacs.ports import Language, Services, Speech, Spoken, Statements
 from pacs.reporting.credits import hold_credits, read_balance
 
 MOST_BYTES = 50 << 20
@@ -93,7 +94,7 @@ class Submission:
     job_id: str
     kind: str
     request: JobRequest
-    recording: Recording
+    recording: Recording | None  # None: it was typed
     audio_sha256: str
     key_id: str | None
     idempotency_key: str | None
@@ -126,6 +127,30 @@ def submit(
     sha256, job_id = hashlib.sha256(audio).hexdigest(), str(uuid.uuid4())
     new = Submission(job_id, kind, request, recording, sha256, key_id, idempotency_key or None)
     keep(services, scope, new, audio)
+    return take(services, scope, new)
+
+
+def submit_text(services: Services, scope: Scope, request: JobRequest, words: str, *, kind: str) -> Submitted:
+    """Take a job about what was typed instead of spoken. The same words may be typed of many patients.
+
+    Raises BadRequest, NotConfigured, InsufficientCredits.
+    """
+    sentences = sentences_of([Spoken(words)])
+    if not sentences:
+        raise BadRequest("nothing was typed", field="text")
+    _ = services.language  # nobody has to hear it
+    job_id = str(uuid.uuid4())
+    sha256 = hashlib.sha256(f"{job_id} {words}".encode()).hexdigest()
+    new = Submission(job_id, kind, request, None, sha256, None, None)
+    transcript = json.dumps({"sentences": [asdict(each) for each in sentences]}, ensure_ascii=False).encode()
+    services.exchange.put(keys.transcript_key(scope, job_id), transcript, content_type="application/json")
+    keep(services, scope, new, b"")
+    return take(services, scope, new)
+
+
+def take(services: Services, scope: Scope, new: Submission) -> Submitted:
+    """Decide over what is kept already, and start it. Raises as `decide` does."""
+    job_id = new.job_id
     try:
         job = decide(services, scope, new)
     except (Conflict, InsufficientCredits):
@@ -146,15 +171,15 @@ def models_of(services: Services) -> tuple[Speech, Language]:
 
 def keep(services: Services, scope: Scope, new: Submission, audio: bytes) -> None:
     """What the workflow reads lies there before there is a job; and that it may have to be started."""
-    media_type = new.recording.media_type
-    services.exchange.put(keys.audio_key(scope, new.job_id), audio, content_type=media_type)
+    if new.recording:
+        services.exchange.put(keys.audio_key(scope, new.job_id), audio, content_type=new.recording.media_type)
     write_request(services, scope, new.job_id, new.request)
     services.exchange.put(keys.starting_key(scope, new.job_id), b"")
 
 
 def discard(services: Services, scope: Scope, job_id: str) -> None:
     """Take back what was kept for a job that was not taken."""
-    for key in (keys.audio_key, keys.request_key, keys.starting_key):
+    for key in (keys.audio_key, keys.transcript_key, keys.request_key, keys.starting_key):
         services.exchange.delete(key(scope, job_id))
 
 
@@ -198,8 +223,8 @@ def row(services: Services, statements: Statements, scope: Scope, new: Submissio
         "kind": new.kind,
         "exam_count": exam_count,
         "audio_sha256": new.audio_sha256,
-        "audio_kind": new.recording.kind,
-        "audio_seconds": new.recording.duration_s,
+        "audio_kind": new.recording.kind if new.recording else "",
+        "audio_seconds": new.recording.duration_s if new.recording else 0,
         "input_language": request.input_language,
         "output_language": request.output_language,
         "callback_url": request.callback_url,
@@ -221,8 +246,8 @@ def exam_rows(request: JobRequest) -> list[Mapping[str, Any]]:
             "accession_number": exam.accession_number,
             "sut_code": exam.sut_code,
             "tele_code": exam.tele_code,
-            "modality": what.modality,
-            "exam_name": what.name(request.output_language),
+            "modality": exam.modality or what.modality,
+            "exam_name": exam.name or what.name(request.output_language),
         }
         for number, (exam, what) in enumerate(zip(request.exams, found, strict=True))
     ]

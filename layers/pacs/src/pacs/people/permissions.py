@@ -34,6 +34,7 @@ Action = Literal[
     "reports.sign",
     "reports.send",
     "reports.dictate",
+    "dictations.write",
     "templates.read",
     "templates.change",
     "letterheads.change",
@@ -77,6 +78,8 @@ ALLOWED: dict[Action, tuple[Holder, ...]] = {
     "reports.send": ("admin", "radiologist", "individual"),
     # Report jobs, which cost credits: by a manager's key.
     "reports.dictate": ("manager",),
+    # One's own, in the portal; they cost credits, too.
+    "dictations.write": ("radiologist", "individual"),
     "templates.read": ("admin", "radiologist", "individual"),
     "templates.change": ("admin", "radiologist", "individual"),
     "letterheads.change": ("admin", "centre", "individual"),

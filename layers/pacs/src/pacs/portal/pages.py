@@ -3,6 +3,7 @@
 Called by functions/pages. No script stands in a page, and none comes from elsewhere.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -35,6 +36,13 @@ def connecting_to(origin: str) -> str:
     return POLICY.replace("connect-src 'self'", f"connect-src 'self' {origin}")
 
 
+def recording(headers: Mapping[str, str], origin: str) -> dict[str, str]:
+    """The headers of a page that records, sends what it has recorded to an origin, and plays it."""
+    policy = f"{connecting_to(origin) if origin else POLICY}; media-src blob:"
+    allowed = headers["Permissions-Policy"].replace("microphone=()", "microphone=(self)")
+    return {"Content-Security-Policy": policy, "Permissions-Policy": allowed}
+
+
 @dataclass(frozen=True)
 class DoorSign:
     """What stands at a door: its two addresses, and whom it is for."""
@@ -65,6 +73,7 @@ class Place:
 PLACES = (
     Place("/dashboard", marked("Dashboard"), "account.manage"),
     Place("/worklist", marked("Studies"), "studies.read"),
+    Place("/dictate", marked("Dictate"), "dictations.write"),
     Place("/upload", marked("Upload"), "studies.upload"),
     Place("/reports", marked("Reports"), "reports.read"),
     Place("/shares", marked("Links"), "share.create"),
@@ -119,6 +128,9 @@ ERROR_TEXTS = {
     "NOT_FOUND": marked("There is nothing at this address, or it is not yours to see."),
     "CONFLICT": marked("Somebody was faster, or there is one like this already."),
     "INSUFFICIENT_CREDITS": marked("There are fewer credits than that."),
+    "INVALID_AUDIO": marked("The recording cannot be used: it is empty, silent, broken off or no sound at all."),
+    "DUPLICATE_SUBMISSION": marked("This recording was sent within the last day already."),
+    "NOT_CONFIGURED": marked("No service for speech and language is set up yet. Ask your administrator."),
     "TOO_MANY_REQUESTS": marked("Too many attempts. Wait a little and try again."),
     "UNAVAILABLE": marked("A part of the archive does not answer. Try again in a moment."),
 }

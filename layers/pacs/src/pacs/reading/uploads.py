@@ -154,7 +154,7 @@ def signed_part(services: Services, scope: Scope, upload: Mapping[str, Any], num
 
 
 def parts_origin(services: Services) -> str:
-    """Where browsers send parts to, when that is not where the archive is itself."""
+    """Where browsers send parts and recordings to, when that is not where the archive is itself."""
     url = services.exchange.presign_post("uploads/x", expires_s=1, least_bytes=1, most_bytes=1).url
     scheme, _, rest = url.partition("://")
     origin = f"{scheme}://{rest.partition('/')[0]}"

@@ -65,3 +65,21 @@ create index callback_deliveries_by_time on callback_deliveries (organization_id
 create index callback_deliveries_by_job on callback_deliveries (job_id, id);
 create index callback_deliveries_dead on callback_deliveries (organization_id, id)
   where again_at is null and outcome in ('failed', 'gone', 'refused');
+
+-- What people dictate in the portal, by its job: what it is called, and the report once there is one, which its author
+-- goes on writing. Nothing of it is signed.
+create table dictations (
+  id uuid primary key references report_jobs (id) on delete cascade,
+  organization_id uuid not null references organizations (id),
+  member_id uuid not null references organization_members (id),
+  title text not null,
+  language text collate "C" not null,
+  spoken boolean not null,
+  sections jsonb,
+  words text not null default '',
+  version integer not null default 1,
+  created_at timestamptz not null,
+  updated_at timestamptz not null
+);
+
+create index dictations_of on dictations (organization_id, member_id, created_at desc, id);
