@@ -32,6 +32,7 @@ check: .venv/synced ## Style, types, imports, spelling, generated documents, loc
 	$(BIN)/codespell
 	$(BIN)/cog --check docs/*.md
 	$(BIN)/python -m infra.openapi --check
+	$(BIN)/python -m infra.postman --check
 	$(UV) lock --check --quiet
 
 bench: .venv/synced site ## Compare with Orthanc, storescp and nginx on this machine; writes docs/benchmarks.md

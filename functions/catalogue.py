@@ -328,6 +328,7 @@ FUNCTIONS = described(
             *pages("POST", "organization.manage", "/admin/masks", "/admin/masks/remove"),
             *pages("GET", "audit.read", "/admin/audit", "/admin/audit.csv"),
             *pages("GET", "", "/dev", "/dev/guides/{guide}", "/dev/api", "/dev/api/{operation}", "/dev/openapi.json"),
+            *pages("GET", "", "/dev/report-api.postman.json", "/dev/raportai.py"),
             *pages("GET", "share.create", "/shares"),
             *pages("POST", "share.create", "/shares/extend", "/shares/revoke"),
             *pages("GET", "api_keys.manage", "/keys"),

@@ -216,20 +216,22 @@ FILE: Json = {"type": "string", "format": "binary"}
 RECORDING: Json = {"audio": FILE, "uploadKey": {"type": "string", "format": "uuid"}}
 LANGUAGE: Json = {"enum": list(LANGUAGES), "default": "tr"}
 GENERAL: Json = {
-    "patientName": TEXT,
-    "callbackUrl": {"type": "string", "format": "uri"},
+    "patientName": {**TEXT, "examples": ["Ali Veli"]},
+    "callbackUrl": {"type": "string", "format": "uri", "examples": ["https://hbys.example.com/callback"]},
     **dict.fromkeys(("inputLang", "outputLang"), LANGUAGE),
 }
 EXAM: Json = {
-    "sutCode": {"type": "string", "pattern": r"^[0-9]{5,7}$"},
-    "teleCode": TEXT,
-    "templateContent": TEXT,
+    "sutCode": {"type": "string", "pattern": r"^[0-9]{5,7}$", "examples": ["803910"]},
+    "teleCode": {**TEXT, "examples": ["R100000"]},
+    "templateContent": {**TEXT, "examples": ["BULGULAR:\n{{BULGULAR}}\n\nSONUÇ:\n{{SONUC}}"]},
     "templateFormat": {"enum": list(FORMATS)},
 }
+PATIENT: Json = {**TEXT, "examples": ["1.2.3.4.5.6.7890"]}
+ACCESSION: Json = {**TEXT, "examples": ["ACC-001"]}
 SINGLE: Json = {
     "type": "object",
     "required": ["sutCode"],
-    "properties": {**RECORDING, **EXAM, **GENERAL, **dict.fromkeys(("patientId", "accessionNo"), TEXT)},
+    "properties": {**RECORDING, **EXAM, **GENERAL, "patientId": PATIENT, "accessionNo": ACCESSION},
 }
 EXAMS: Json = {"type": "array", "minItems": 1, "maxItems": MOST_EXAMS}
 METADATA: Json = {
@@ -237,8 +239,8 @@ METADATA: Json = {
     "required": ["exams"],
     "properties": {
         **GENERAL,
-        "patientUid": TEXT,
-        "exams": {**EXAMS, "items": {**SINGLE, "properties": {**EXAM, "accessionNumber": TEXT}}},
+        "patientUid": PATIENT,
+        "exams": {**EXAMS, "items": {**SINGLE, "properties": {**EXAM, "accessionNumber": ACCESSION}}},
     },
 }
 MULTI: Json = {"type": "object", "required": ["metadata"], "properties": {**RECORDING, "metadata": METADATA}}

@@ -4,7 +4,7 @@ All of it is public but how modalities get here; what is tried asks for its own 
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -36,7 +36,8 @@ async def show_start(request: Request) -> Response:
     scope = reader(request)
     known = views.connection(services().settings) if scope and may(scope, "account.manage") else None
     origin = services().settings.origin
-    return page(request, "developer.html", scope, guides=views.guides(DOCS), connection=known, origin=origin)
+    told: dict[str, Any] = {"guides": views.guides(DOCS), "files": views.FILES, "connection": known, "origin": origin}
+    return page(request, "developer.html", scope, **told)
 
 
 @router.get("/guides/{guide}")
@@ -64,5 +65,21 @@ async def show_operation(request: Request, operation: str) -> Response:
 @router.get("/openapi.json")
 async def show_document() -> Response:
     """The description of all operations, for programs."""
+    return file("openapi.json", "application/json")
+
+
+@router.get("/report-api.postman.json")
+async def show_collection() -> Response:
+    """The requests of the report API, for Postman."""
+    return file("report-api.postman.json", "application/json")
+
+
+@router.get("/raportai.py")
+async def show_client() -> Response:
+    """The client of the report API, to be copied."""
+    return file("clients/raportai.py", "text/x-python; charset=utf-8")
+
+
+def file(path: str, media_type: str) -> Response:
     headers = {"Cache-Control": "public, max-age=300"}
-    return Response((DOCS / "openapi.json").read_bytes(), headers=headers, media_type="application/json")
+    return Response((DOCS / path).read_bytes(), headers=headers, media_type=media_type)

@@ -26,7 +26,7 @@ OF_ROUTES = ("catalogue", "entries", "resources", "routing", "unasked")
 
 BESIDE = {
     "authorizer": [f"!/functions/{each}.py" for each in OF_ROUTES],
-    "pages": ["!/docs", "/docs/*", "!/docs/*.md", "!/docs/openapi.json", "!/CHANGELOG.md"],
+    "pages": ["!/docs", "/docs/*", "!/docs/*.md", "!/docs/*.json", "!/docs/clients", "!/CHANGELOG.md"],
 }
 
 

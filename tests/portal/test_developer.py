@@ -20,14 +20,14 @@ LINK = re.compile(r'href="(/dev/guides/[^"#]+)(?:#([^"]*))?"')
 def test_markdown_becomes_a_page_of_ours() -> None:
     html = html_of(
         "# Errors & more\n\n<!-- [[[cog\nno\n]]] -->\n![picture](a.png)\n\n[a](worklist.md#keys) [b](adr/0001-x.md)"
-        " [c](https://example.org/x.md) [d](../CHANGELOG.md) [e](openapi.json)\n\n"
+        " [c](https://example.org/x.md) [d](../CHANGELOG.md) [e](openapi.json) [f](clients/raportai.py)\n\n"
         "| a | b |\n|---|---|\n| 1<br>2 | `c` |\n"
     )
     assert '<h1 id="errors--more">Errors &amp; more</h1>' in html
     assert "cog" not in html and "<img" not in html and "picture" in html
     links = re.findall(r'href="([^"]*)"', html)
     expected = ["/dev/guides/worklist#keys", "/dev", "https://example.org/x.md", "/dev/guides/changelog"]
-    assert links == [*expected, "/dev/openapi.json"]
+    assert links == [*expected, "/dev/openapi.json", "/dev/raportai.py"]
     assert '<div class="scroll" tabindex="0" role="region"' in html and "<td>1<br>2</td>" in html
 
 
@@ -102,6 +102,9 @@ def test_the_pages(clinic: Any) -> None:
     for path in ("/dev/guides/errors", "/dev/guides/changelog", "/dev/api", "/dev/api?q=studies"):
         assert show(clinic, path).status_code == 200, path
     assert show(clinic, "/dev/openapi.json").json() == DOCUMENT
+    for name, path in (("report-api.postman.json", ""), ("raportai.py", "clients/")):
+        assert f'href="/dev/{name}" download' in start.text
+        assert show(clinic, f"/dev/{name}").content == (DOCS / path / name).read_bytes()
     for path in ("/dev/guides/nothing", "/dev/guides/..%2FREADME", "/dev/api/nothing"):
         assert show(clinic, path).status_code == 404, path
     for each in operations(DOCS):

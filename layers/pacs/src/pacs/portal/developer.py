@@ -33,6 +33,7 @@ FIRST = (
     "conformance",
 )
 CHANGES = "changelog"
+FILES = ("openapi.json", "report-api.postman.json", "raportai.py")  # are given as they are
 METHODS = ("get", "post", "put", "patch", "delete")
 NAME = re.compile(r"[a-z0-9-]{1,64}")
 COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
@@ -147,8 +148,8 @@ def page_of(link: str) -> str:
     path, _, fragment = link.partition("#")
     if "://" in link or not path:
         return link
-    if path.endswith("openapi.json"):
-        return "/dev/openapi.json"
+    if Path(path).name in FILES:
+        return f"/dev/{Path(path).name}"
     place = f"/dev/guides/{Path(path).stem.lower()}" if path.endswith(".md") and "adr" not in path else "/dev"
     return f"{place}#{fragment}" if fragment else place
 
