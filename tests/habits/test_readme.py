@@ -11,11 +11,20 @@ from pathlib import Path
 
 import pytest
 
+from tests.ai.fake_models import FakeModels, serving
+
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
-COMMANDS = [line for block in BLOCK.findall((ROOT / "README.md").read_text()) for line in block.splitlines()]
+BLOCKS = BLOCK.findall((ROOT / "README.md").read_text())
 # This suite is `make test`, and `make up` is what the others ask.
-USED = [command for command in COMMANDS if not command.startswith("make ")]
+COMMANDS = [line for block in BLOCKS for line in block.splitlines()]
+# What sets variables is one script, all else one command a line.
+USED = [
+    script
+    for block in BLOCKS
+    for script in ([block] if "=$(" in block else block.splitlines())
+    if not script.startswith("make ")
+]
 START_S = 100
 
 
@@ -26,13 +35,22 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def models() -> Iterator[FakeModels]:
+    """What hears the recording of the report API."""
+    with serving() as models:
+        yield models
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory, models: FakeModels) -> Iterator[dict[str, str]]:
     """`make up`, until it is ready; the environment of those who use it."""
     home = tmp_path_factory.mktemp("readme") / "home"
     environment = os.environ | {
         "PACS_HOME": str(home),
         "PACS_HTTP_PORT": str(free_port()),
         "PACS_DICOM_PORT": str(free_port()),
+        **{f"PACS_{kind}_URL": models.url for kind in ("SPEECH", "LANGUAGE")},
+        **{f"PACS_{kind}_MODEL": "small" for kind in ("SPEECH", "LANGUAGE")},
     }
     command = next(command for command in COMMANDS if command == "make up")
     process = subprocess.Popen(
@@ -57,8 +75,11 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
 @pytest.mark.parametrize("command", USED)
 def test_a_command_of_the_readme(up: dict[str, str], command: str) -> None:
     here = command.replace("4242", up["PACS_DICOM_PORT"]).replace("8042", up["PACS_HTTP_PORT"])
-    done = subprocess.run(["bash", "-c", here], cwd=ROOT, env=up, capture_output=True, text=True)
+    done = subprocess.run(["bash", "-eo", "pipefail", "-c", here], cwd=ROOT, env=up, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert '"status":"failed"' not in done.stdout
+    if "/api/external" in command:
+        assert "Patoloji saptanmadı" in done.stdout
 
 
 def test_every_target_of_make_is_in_the_readme() -> None:
