@@ -73,13 +73,14 @@ def test_what_is_wrong_in_a_form_is_told_with_the_name_that_it_has_there(field: 
         (metadata({"sutCode": "٨٠٣٩١٠"}), errors.InvalidSutCode, "exams[0].sutCode"),
         (metadata({"sutCode": "803910\n"}), errors.InvalidSutCode, "exams[0].sutCode"),
         (metadata({**EXAM, "templateContent": "x"}), errors.InvalidMetadata, "exams[0].templateFormat"),
-        (metadata({**EXAM, "templateFormat": "txt"}), errors.InvalidMetadata, "exams[0].templateContent"),
         (metadata({**EXAM, "templateFormat": "docx"}), errors.InvalidMetadata, "exams[0].templateFormat"),
         (metadata({**EXAM, "accessionNumber": 5}), errors.InvalidMetadata, "exams[0].accessionNumber"),
         (metadata(callbackUrl="http://pacs.example/cb"), errors.InvalidMetadata, "callbackUrl"),
         (metadata(callbackUrl="https://"), errors.InvalidMetadata, "callbackUrl"),
         (metadata(callbackUrl="https://[::1/"), errors.InvalidMetadata, "callbackUrl"),
         (metadata(callbackUrl="https://user:word@pacs.example/"), errors.InvalidMetadata, "callbackUrl"),
+        (metadata(callbackUrl="https://:word@pacs.example/"), errors.InvalidMetadata, "callbackUrl"),
+        (metadata(callbackUrl=f"https://{'a' * 64}.example/"), errors.InvalidMetadata, "callbackUrl"),
         (metadata(inputLang="fa"), errors.InvalidMetadata, "inputLang"),
         (metadata(outputLang=["tr"]), errors.InvalidMetadata, "outputLang"),
         (metadata(patientName="a\u0000b"), errors.InvalidMetadata, "patientName"),
@@ -93,6 +94,11 @@ def test_what_is_wrong_is_told_with_its_place(text: str, kind: type[errors.PacsE
     with pytest.raises(errors.PacsError) as told:
         parse_metadata(text)
     assert (type(told.value), told.value.field) == (kind, field)
+
+
+def test_the_format_of_no_template_counts_for_nothing() -> None:
+    for content in ({}, {"templateContent": ""}, {"templateContent": None}):
+        assert parse_metadata(metadata({**EXAM, **content, "templateFormat": "rtf"})) == parse_metadata(metadata())
 
 
 def test_exams_of_one_code_are_told_apart_by_their_accession_numbers() -> None:

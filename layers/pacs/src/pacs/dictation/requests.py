@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
-from urllib.parse import urlsplit
 
 from pacs.errors import InvalidMetadata, InvalidSutCode, MissingAccession, NoExams, TooManyExams
 from pacs.outgoing import Origin, origin_of
@@ -120,14 +119,12 @@ def read_exam(document: Any, at: str) -> Exam:
         raise InvalidMetadata(f"templateFormat is {', '.join(FORMATS)}", field=within(at, "templateFormat"))
     if template and not template_format:
         raise InvalidMetadata("templateContent needs its templateFormat", field=within(at, "templateFormat"))
-    if template_format and not template:
-        raise InvalidMetadata("templateFormat needs its templateContent", field=within(at, "templateContent"))
     return Exam(
         sut_code,
         word(document, "accessionNumber", at),
         word(document, "teleCode", at),
         template,
-        cast("TemplateFormat", template_format),
+        cast("TemplateFormat", template_format) if template else "",  # clients may tell the format of no template
     )
 
 
@@ -167,9 +164,8 @@ def checked_url(url: str, allowed: Collection[Origin]) -> str:
     if not url:
         return ""
     try:
-        parts = urlsplit(url)
-        good = parts.scheme == "https" and bool(parts.hostname) and parts.port != 0 and not parts.username
-        good = good or origin_of(url) in allowed
+        origin = origin_of(url)
+        good = origin.scheme == "https" or origin in allowed
     except ValueError:
         good = False
     if not good or any(letter.isspace() for letter in url):
