@@ -258,10 +258,12 @@ MAYBE: Json = {"type": ["string", "null"]}
 REPORT: Json = {
     "type": "object",
     "properties": {
-        **dict.fromkeys(("accessionNumber", "teleCode", "filledTemplate", "reportText", "reportHtml"), MAYBE),
+        **dict.fromkeys(("accessionNumber", "teleCode", "filledTemplate", "templateName"), MAYBE),
+        **dict.fromkeys(("reportText", "reportHtml"), MAYBE),
         **dict.fromkeys(("sutCode", "modality", "examName", "transcript", "reason"), TEXT),
         **{"status": {"enum": ["completed", "failed"]}, "templateUsed": {"enum": ["custom", "matched", None]}},
         "warnings": {"type": "array", "items": OBJECT},
+        "unknownPlaceholders": {"type": "array", "items": TEXT},
     },
 }
 JOB: Json = {
@@ -269,7 +271,7 @@ JOB: Json = {
     "properties": {
         "jobId": {"type": "string", "format": "uuid"},
         "status": {"enum": ["pending", "processing", "completed", "failed"]},
-        **{"examCount": WHOLE, "estimatedSeconds": WHOLE, "reason": TEXT, "patientUid": MAYBE},
+        **{"examCount": WHOLE, "estimatedSeconds": WHOLE, "reason": TEXT, "patientUid": MAYBE, "unassigned": TEXT},
         "reports": {"type": "array", "items": REPORT},
         **CREDITS,
     },

@@ -200,6 +200,14 @@ def test_a_job_that_cannot_be_heard_costs_nothing(job: Job) -> None:
     assert job.balance == Balance(10, 0, 0)
 
 
+def test_a_job_that_breaks_off_while_it_is_settled_tells_no_reports(job: Job) -> None:
+    result = {"patientUid": None, "reports": [{"status": "completed"}], "unassigned": ""}
+    job.archive.exchange.put(keys.result_key(job.scope, job.id), json.dumps(result).encode())
+    job.step("fail", error="DatabaseUnavailable")
+    told = job_document(job.archive, job.scope, find_job(job.archive.database, job.scope, job.id))
+    assert (told["status"], {each["status"] for each in told["reports"]}) == ("failed", {"failed"})
+
+
 def test_a_recording_in_which_nobody_speaks_is_no_dictation(archive: Archive, models: FakeModels) -> None:
     job = submitted(archive, models, " ")
     with pytest.raises(InvalidAudio):

@@ -253,9 +253,14 @@ def test_a_job_ends_once_with_what_it_used(either: Archive) -> None:
 
 def test_a_job_that_failed_before_it_had_reports_says_why(organization: Archive) -> None:
     scope = member(organization)
-    job = send(organization, scope, request=TWO).job
+    job = send(organization, scope, request=replace(TWO, patient_uid="1.2.3")).job
+    end_exam(organization.database, scope, job.id, 0, "completed")  # it is not told, and costs nothing
     assert end_job(organization, scope, job.id, "failed", reason="INVALID_AUDIO")
     told = job_document(organization, scope, find_job(organization.database, scope, job.id))
+    assert (told["patientUid"], told["unassigned"]) == ("1.2.3", "")
+    assert {(each["transcript"], each["reportText"], each["filledTemplate"]) for each in told["reports"]} == {
+        ("", None, None)
+    }
     assert (told["status"], told["reason"], told["creditsUsed"], told["remainingCredits"]) == (
         "failed",
         "INVALID_AUDIO",

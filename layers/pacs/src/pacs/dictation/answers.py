@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pacs.dictation.jobs import ExamState, Job, list_exams
+from pacs.dictation.jobs import ExamState, Job, list_exams, read_request
 from pacs.dictation.keys import result_key
 from pacs.dictation.submitting import Submitted
 from pacs.errors import NotFound, ObjectNotFound
@@ -22,6 +22,13 @@ EXTENSION = re.compile(r"(\.(txt|rtf|html?|docx?|dotx?|odt|pdf))+$", re.IGNORECA
 UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*{}]+')
 
 Document = dict[str, Any]
+
+# What is told of a report that there is not.
+UNWRITTEN: Document = {
+    "transcript": "",
+    **dict.fromkeys(("reportText", "reportHtml", "filledTemplate", "templateUsed", "templateName")),
+    **{"unknownPlaceholders": [], "warnings": []},
+}
 
 
 def submitted_document(submitted: Submitted) -> Document:
@@ -61,22 +68,31 @@ def ended_document(services: Services, scope: Scope, job: Job) -> Document:
     except ObjectNotFound as error:
         if job.status == "completed":
             raise NotFound("the reports of this job have been removed", field="jobId") from error
-        exams = list_exams(services.database, scope, job.id)
-        return {**told, "reports": [exam_document(each) for each in exams]}
+        result = broken_off(services, scope, job)
     told |= result
     # Who sent one exam finds its report beside the list, too.
     return {**result["reports"][0], **told} if job.kind == "single" else told
 
 
+def broken_off(services: Services, scope: Scope, job: Job) -> Document:
+    """What is told of a job that failed before it had a result: none of its reports counts."""
+    try:
+        patient_uid = read_request(services, scope, job.id).patient_uid
+    except ObjectNotFound:  # it has expired
+        patient_uid = ""
+    reports = [exam_document(each) for each in list_exams(services.database, scope, job.id)]
+    return {"patientUid": patient_uid or None, "reports": reports, "unassigned": ""}
+
+
 def exam_document(exam: ExamState) -> Document:
-    """What the row of an exam tells; `accessionNumber` and `teleCode` are null where none was given."""
-    return {
+    """An exam without a report; `accessionNumber` and `teleCode` are null where none was given."""
+    return UNWRITTEN | {
         "accessionNumber": exam.accession_number or None,
         "sutCode": exam.sut_code,
         "teleCode": exam.tele_code or None,
         "modality": exam.modality,
         "examName": exam.exam_name,
-        "status": exam.status,
+        "status": "failed",
         "reason": exam.reason,
     }
 

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from html import escape
 from typing import Any, cast
 
+from pacs.dictation.answers import UNWRITTEN
 from pacs.dictation.choosing import choose_template
 from pacs.dictation.examinations import Examination, Modality, examination_of
 from pacs.dictation.filling import fill
@@ -57,8 +58,7 @@ def compose_report(
 
 def failed_report(exam: ExamState, sentences: Sequence[Sentence], reason: str) -> Document:
     """An exam of which no report was made, and why. It costs nothing."""
-    nothing = {"reportText": None, "reportHtml": None, "filledTemplate": None, "templateUsed": None}
-    return begun(exam, sentences) | nothing | {"status": "failed", "reason": reason, "warnings": [], "sections": {}}
+    return UNWRITTEN | begun(exam, sentences) | {"status": "failed", "reason": reason, "sections": {}}
 
 
 def told_of(report: Document) -> Document:

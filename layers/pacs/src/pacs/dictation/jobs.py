@@ -46,7 +46,8 @@ END = text(
     f" where {OWN} and status in ('pending', 'processing') returning id"
 )
 END_REST = text(
-    "update report_exams set status = 'failed', reason = :reason where status = 'pending'"  # noqa: S608
+    "update report_exams set status = 'failed', reason = :reason"  # noqa: S608
+    " where (status = 'pending' or status = 'completed' and :status = 'failed')"
     f" and job_id = (select id from report_jobs where {OWN})"
 )
 
@@ -120,7 +121,8 @@ def end_exam(
 
 
 def end_job(services: Services, scope: Scope, job_id: str, status: Ended, *, used: int = 0, reason: str = "") -> bool:
-    """End a job and what it holds: `used` credits are spent, the rest is let go. Exams without an end have failed.
+    """End a job and what it holds: `used` credits are spent, the rest is let go. Exams without an end have failed,
+    and all of them with the job.
 
     Safe to repeat; returns whether it was this call that ended it. Raises Conflict when it holds fewer credits.
     """
@@ -128,7 +130,7 @@ def end_job(services: Services, scope: Scope, job_id: str, status: Ended, *, use
     with services.database.transaction() as statements:
         if not statements.fetch(END, ended):
             return False
-        statements.fetch(END_REST, {**named(scope, job_id), "reason": reason})
+        statements.fetch(END_REST, {**named(scope, job_id), "status": status, "reason": reason})
         settle_credits(statements, services.clock, scope, job_id, used)
     return True
 

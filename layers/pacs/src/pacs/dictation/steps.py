@@ -129,6 +129,7 @@ def fail(
     """End a job that cannot go on, and say why. It costs nothing."""
     scope, job = job_of(services, organization_id, job_id)
     if not job.has_ended:
+        services.exchange.delete(result_key(scope, job_id))  # of a settling that came to no end
         end_job(services, scope, job_id, "failed", reason=code_of(error))
     return {}
 
