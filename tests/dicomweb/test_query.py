@@ -245,6 +245,13 @@ def test_legal_attributes_that_cannot_be_matched_are_told_and_ignored() -> None:
     assert "70" not in warning
 
 
+def test_unknown_parameters_are_told_and_ignored() -> None:
+    query = parse("NoSuchKeyword=1&0010002=1&=1&%0D%0ASet-Cookie%3Aa=1&%C4%9F=1&PatientID=1")
+    assert [each.attribute.keyword for each in query.filters] == ["PatientID"]
+    (warning,) = query.warnings
+    assert warning.endswith("ignored: NoSuchKeyword, 0010002, (a name that cannot be told).")
+
+
 def test_empty_values_are_matched_when_asked_for() -> None:
     found = only('emptyvaluematching=true&AccessionNumber=""')
     assert (found.kind, found.values) == ("empty", ())
@@ -299,9 +306,6 @@ def test_over_dimse_dates_and_times_are_apart() -> None:
         ("fuzzymatching=yes", "fuzzymatching"),
         ("includefield=NoSuchKeyword", "includefield"),
         ("includefield=0010", "includefield"),
-        ("NoSuchKeyword=1", "NoSuchKeyword"),
-        ("0010002=1", "0010002"),
-        ("=1", ""),
         ("StudyDate=2024", "StudyDate"),
         ("00080020=20241301", "00080020"),
         ("StudyDate=20240101-20240131-20240201", "StudyDate"),

@@ -57,7 +57,7 @@ def test_a_search_that_finds_nothing_is_an_empty_list(clinic: Any) -> None:
 
 @pytest.mark.parametrize(
     ("query", "field"),
-    [("limit=-1", "limit"), ("StudyDate=yesterday", "StudyDate"), ("StudyInst=1", "StudyInst")],
+    [("limit=-1", "limit"), ("StudyDate=yesterday", "StudyDate"), ("includefield=StudyInst", "includefield")],
 )
 def test_a_bad_query_names_the_parameter(clinic: Any, query: str, field: str) -> None:
     answer = clinic.get(f"/studies?{query}")

@@ -15,7 +15,7 @@ from pacs.dicom.attributes import ATTRIBUTES, Attribute, Level, by_name
 from pacs.dicomweb.matching import Filter, combine, make_filter, uid_values
 from pacs.errors import BadRequest
 
-__all__ = ["DEFAULT_LIMIT", "MAX_LIMIT", "Filter", "Query", "parse_query"]
+__all__ = ["DEFAULT_LIMIT", "MAX_LIMIT", "Filter", "Query", "parse_query", "tellable"]
 
 MAX_LIMIT = 5000
 DEFAULT_LIMIT = MAX_LIMIT  # nobody pages a study's instances; a search that hits the limit says so in a Warning
@@ -24,7 +24,9 @@ SWITCHES = ("fuzzymatching", "emptyvaluematching", "multiplevaluematching")
 CONTROLS = frozenset((*SWITCHES, "limit", "offset", "includefield", "orderby", "accept", "charset"))
 LEVELS: tuple[Level, ...] = ("study", "series", "instance")
 MAX_ORDER = 8
+MAX_TOLD = 32  # names of ignored attributes in one header
 TAG = re.compile(r"[0-9A-Fa-f]{8}")
+TELLABLE = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 # Said of every answer: character set, where and how it is retrieved.
 ANSWERED = frozenset(("00080005", "00080056", "00081190", "00083002"))
 # Dates and the times of day that make moments of them.
@@ -148,9 +150,9 @@ def find_attribute(path: str) -> Attribute | None:
 
 
 def sort_out(pairs: Sequence[tuple[str, str]], find: FindAttribute = find_attribute) -> Parameters:
-    """Each pair where it belongs. `find` tells which attributes are matched on.
+    """Each pair where it belongs. `find` tells which attributes are matched on; what else has a name is ignored.
 
-    Raises BadRequest for a name that is no attribute and no parameter.
+    Source: PS3.18 §8.3
     """
     parameters = Parameters()
     for name, value in pairs:
@@ -158,13 +160,16 @@ def sort_out(pairs: Sequence[tuple[str, str]], find: FindAttribute = find_attrib
             parameters.controls.setdefault(name, []).append(value)
             continue
         path = attribute_path(name)
-        if path is None:
-            raise BadRequest("there is no such attribute or query parameter", field=name)
-        if attribute := find(path):
+        if path and (attribute := find(path)):
             parameters.keys.setdefault(attribute, []).append((name, value))
         else:
-            parameters.ignored.append(name)
+            parameters.ignored.append(tellable(name))
     return parameters
+
+
+def tellable(name: str) -> str:
+    """The name of a parameter as a header can carry it."""
+    return name if TELLABLE.fullmatch(name) else "(a name that cannot be told)"
 
 
 def attribute_path(name: str) -> str | None:
@@ -244,5 +249,5 @@ def fixed_filter(keyword: str, uid: str) -> Filter:
 def warnings(parameters: Parameters) -> list[str]:
     if not parameters.ignored:
         return []
-    names = ", ".join(parameters.ignored)
+    names = ", ".join(dict.fromkeys(parameters.ignored[:MAX_TOLD]))
     return [f"The following attributes are not supported for matching and were ignored: {names}."]

@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from pacs.dicom.attributes import Attribute
 from pacs.dicomweb.matching import Filter, like_pattern, make_filter
+from pacs.dicomweb.query import tellable
 from pacs.errors import BadRequest
 from pacs.people.scope import Scope
 from pacs.ports import Database
@@ -26,7 +27,6 @@ LIKENESS = 0.4  # as a search for studies has it
 MAX_OFFSET = 2**31 - 1
 CONTROLS = ("limit", "offset", "includefield", "fuzzymatching", "accept", "charset")
 TAG = re.compile(r"[0-9A-Fa-f]{8}")
-KEYWORD = re.compile(r"[A-Z][A-Za-z0-9]{2,63}")
 # What every answer carries of a workitem; what was performed and read is large, and comes when asked for.
 RETURNED = (
     *("00080005", "00080016", "00080018", "0020000D", "00080050"),
@@ -78,16 +78,14 @@ def parse_worklist_query(pairs: Sequence[tuple[str, str]]) -> WorklistQuery:
 
 
 def sort_in(query: WorklistQuery, name: str, value: str) -> None:
-    """A key where it belongs; attributes that are no keys are told of, and what is no attribute is refused."""
+    """A key where it belongs; what is no key is ignored and told of."""
     steps = [TAGS.get(step, step.upper() if TAG.fullmatch(step) else "") for step in name.split(".")]
     path = ".".join(steps)
     key = BY_TAGS.get(SHORT.get(path, path))
     if key:
         query.keys.setdefault(key, []).append(value)
-    elif all(TAG.fullmatch(step) or KEYWORD.fullmatch(step) for step in name.split(".")):
-        query.ignored.append(name)
     else:
-        raise BadRequest("there is no such attribute or query parameter", field=name[:64])
+        query.ignored.append(tellable(name))
 
 
 def tag_of(name: str) -> str:
