@@ -140,6 +140,7 @@ def test_a_table_for_signed_values_with_an_unsigned_descriptor() -> None:
     table = item(LUTDescriptor=[3, 65535, 16], LUTData=[0, 32768, 65535])
     dataset = header(PixelRepresentation=1, VOILUTSequence=[table])
     assert shown([-1, 0, 1], dataset, dtype=np.int16) == [0, 128, 255]
+    assert shown([0, 1, 2], dataset, dtype=np.int16) == [128, 255, 255]  # a frame without negative values
 
 
 @pytest.mark.parametrize("values", [{}, {"LUTDescriptor": [3, 0, 16]}, {"LUTDescriptor": [3, 0], "LUTData": [1]}])

@@ -110,7 +110,7 @@ def greys(pixels: "Pixels", dataset: "Dataset", window: Window | None, frame_num
     values = modality(pixels, dataset, frame_number)
     table = dataset.get("VOILUTSequence")
     if window is None and table:
-        shown = table_greys(values, table[0])
+        shown = table_greys(values, table[0], signed=signed(dataset) and not dataset.get("ModalityLUTSequence"))
     else:
         found = window or header_window(dataset, frame_number)
         shown = windowed(values, found) if found else stretched(values, pixels, dataset)
@@ -127,7 +127,7 @@ def modality(pixels: "Pixels", dataset: "Dataset", frame_number: int) -> "Values
     values: Values = pixels.astype(np.float32 if pixels.dtype.itemsize <= 2 else np.float64)
     table = dataset.get("ModalityLUTSequence")
     if table:
-        return looked_up(values, table[0])[0].astype(values.dtype)
+        return looked_up(values, table[0], signed=signed(dataset))[0].astype(values.dtype)
     item = macro(dataset, "PixelValueTransformationSequence", frame_number)
     slope, intercept = number(item, "RescaleSlope"), number(item, "RescaleIntercept")
     if slope:
@@ -183,17 +183,23 @@ def stretched(values: "Values", pixels: "Pixels", dataset: "Dataset") -> "Values
     return shown
 
 
-def table_greys(values: "Values", item: "Dataset") -> "Values":
+def table_greys(values: "Values", item: "Dataset", *, signed: bool) -> "Values":
     import numpy as np
 
-    shown, bits, _ = looked_up(values, item)
+    shown, bits, _ = looked_up(values, item, signed=signed)
     greys: Values = np.minimum(shown.astype(values.dtype) / (2**bits - 1), 1)
     return greys
 
 
-def looked_up(values: "Values", item: "Dataset") -> tuple["Pixels", int, int]:
-    """Values through the lookup table of an item, as `through_table` gives them."""
-    return through_table(values, item.get("LUTDescriptor"), item.get("LUTData"), signed=bool(values.min() < 0))
+def signed(dataset: "Dataset") -> bool:
+    """Whether stored values can be negative, and with them the first value that a table maps."""
+    return bool(whole(dataset, "PixelRepresentation", 0))
+
+
+def looked_up(values: "Values", item: "Dataset", *, signed: bool) -> tuple["Pixels", int, int]:
+    """Values through the lookup table of an item, as `through_table` gives them. Rescaling makes negative ones, too."""
+    negative = signed or bool(values.min() < 0)
+    return through_table(values, item.get("LUTDescriptor"), item.get("LUTData"), signed=negative)
 
 
 def through_table(values: "Pixels", descriptor: object, data: object, *, signed: bool) -> tuple["Pixels", int, int]:
@@ -229,12 +235,12 @@ def palette_colours(pixels: "Pixels", dataset: "Dataset") -> "Bytes8":
 
     if "SegmentedRedPaletteColorLookupTableData" in dataset:
         return segmented_colours(pixels, dataset)
-    signed = bool(whole(dataset, "PixelRepresentation", 0))
+    negative = signed(dataset)
     planes = []
     for colour in COLOURS:
         name = f"{colour}PaletteColorLookupTable"
         descriptor, data = dataset.get(f"{name}Descriptor"), dataset.get(f"{name}Data")
-        planes.append(through_table(pixels, descriptor, data, signed=signed))
+        planes.append(through_table(pixels, descriptor, data, signed=negative))
     # Some say 16 bits and have bytes in them.
     bits = 8 if max(greatest for *_, greatest in planes) < 256 else max(depth for _, depth, _ in planes)
     return to_bytes(np.minimum(np.stack([plane for plane, *_ in planes], axis=-1) / np.float32(2**bits - 1), 1))
