@@ -16,7 +16,7 @@ from infra.local import assets
 from infra.local.presigned import OBJECTS, Stores, receive_object, send_object
 from infra.local.proxy_event import Answer, Files, Headers, Request
 from pacs.dicomweb.media import takes_gzip
-from pacs.dicomweb.ranges import entity_tag, none_match
+from pacs.dicomweb.ranges import entity_tag, http_date, none_match
 from pacs.errors import BadRequest, DatabaseUnavailable, NotFound, ObjectNotFound, Unauthenticated
 from pacs.people.permissions import may
 from pacs.people.scope import SHARED, Scope
@@ -74,7 +74,11 @@ class Edge:
             info, body = self.derived.get(f"frames/{scope.organization_id}/{study}/{series}/{instance}/{frame_number}")
         except (ObjectNotFound, BadRequest):
             return None
-        kept: Headers = [(b"etag", entity_tag(info.etag).encode()), (b"cache-control", b"private, no-cache")]
+        kept: Headers = [
+            (b"etag", entity_tag(info.etag).encode()),
+            (b"last-modified", http_date(info.last_modified).encode()),
+            (b"cache-control", b"private, no-cache"),
+        ]
         if not none_match(headers.get("if-none-match"), info.etag):
             return Answer(304, kept, b"")
         return Answer(200, [*kept, (b"content-type", info.content_type.encode())], body)

@@ -68,6 +68,7 @@ def test_a_frame_that_is_ready_is_sent_as_it_lies(machine: Machine, token: str) 
     heard = machine.get(FRAME, token, accept=ACCEPT)
     assert (heard.status, heard.body, heard.header["content-type"]) == (200, b"pixels", TYPE)
     assert heard.header["cache-control"] == "private, no-cache"
+    assert heard.header["last-modified"].endswith(" GMT")
 
 
 @pytest.mark.parametrize("token", ["", "other study", "private", "branch", "theirs"])
