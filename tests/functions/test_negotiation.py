@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 from pydicom import dcmread
-from pydicom.encaps import encapsulate
+from pydicom.encaps import encapsulate, generate_frames
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.utils import pixel_array
+from pydicom.uid import UID
 
 Sample = Callable[[str], bytes]
 EXPLICIT, DEFLATED, RLE = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.5"
+JPEG_2000_PART_2 = "1.2.840.10008.1.2.4.92"
 IMPLICIT, JPEG_2000 = "1.2.840.10008.1.2", "1.2.840.10008.1.2.4.90"
 JPEG_LS, NEAR_LOSSLESS = "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81"
 
@@ -119,3 +121,20 @@ def test_a_frame_encoded(clinic: Any, sample: Sample, accept: str, content_type:
     ((kind, part),) = parts_of(clinic.get(address, Accept=f'multipart/related; type="{accept.partition(";")[0]}"'))
     assert kind == content_type or kind.endswith(EXPLICIT)
     assert part == answer.content or kind.endswith(EXPLICIT)
+
+
+@pytest.mark.parametrize("kind", ["application/octet-stream", "image/jpx"])
+def test_a_frame_that_viewers_cannot_decode_comes_as_stored_when_its_syntax_is_named(
+    clinic: Any, sample: Sample, kind: str
+) -> None:
+    dataset = dcmread(BytesIO(sample("MR_small_jp2klossless.dcm")))
+    dataset.file_meta.TransferSyntaxUID = UID(JPEG_2000_PART_2)
+    out = BytesIO()
+    dataset.save_as(out)
+    address = path_of(clinic.add(out.getvalue())) + "/frames/1"
+    (frame,) = generate_frames(dataset.PixelData, number_of_frames=1)
+    accept = f'multipart/related; type="{kind}"; transfer-syntax={JPEG_2000_PART_2}'
+    for _ in range(2):
+        assert parts_of(clinic.get(address, Accept=accept)) == [(f"{kind}; transfer-syntax={JPEG_2000_PART_2}", frame)]
+        ((drawn, pixels),) = parts_of(clinic.get(address, Accept="*/*"))
+        assert (drawn.rpartition("=")[2], len(pixels)) == (EXPLICIT, 64 * 64 * 2)

@@ -55,6 +55,8 @@ MEDIA_TYPES = {
     "1.2.840.10008.1.2.4.81": "image/jls",
     "1.2.840.10008.1.2.4.90": "image/jp2",
     "1.2.840.10008.1.2.4.91": "image/jp2",
+    "1.2.840.10008.1.2.4.92": "image/jpx",
+    "1.2.840.10008.1.2.4.93": "image/jpx",
     "1.2.840.10008.1.2.4.201": "image/jphc",
     "1.2.840.10008.1.2.4.202": "image/jphc",
     "1.2.840.10008.1.2.4.203": "image/jphc",
@@ -124,14 +126,16 @@ def frames_answer(services: Services, scope: Scope, request: Request, level: Lev
     numbers = parse_frame_list(frame_list)
     instance = find_instance(services.database, scope, level)
     reader = FrameReader(services, instance)
-    first = reader.sendable(numbers[0])
+    as_stored = names_stored(request, instance, reader)
+    first = reader.as_stored(numbers[0]) if as_stored else reader.sendable(numbers[0])
     offer = choose(accepted(request), frame_offers(first.transfer_syntax_uid, single=len(numbers) == 1))
     plain = offer.media_type == OCTETS and offer.transfer_syntax == first.transfer_syntax_uid
-    if plain and offer.multipart and len(numbers) == 1:
+    if plain and offer.multipart and len(numbers) == 1 and not as_stored:
         ready = make_frame(services, instance, reader, numbers[0])
         modified = instance.updated_at
         return carried(services, request, ready.body, ready.content_type, etag=ready.etag, modified=modified)
-    frames = (convert(reader, number, offer.transfer_syntax) for number in numbers)
+    same = as_stored and offer.transfer_syntax == first.transfer_syntax_uid
+    frames = (reader.as_stored(each) if same else convert(reader, each, offer.transfer_syntax) for each in numbers)
     content_type = f"{offer.media_type}; transfer-syntax={offer.transfer_syntax}"
     if not offer.multipart:
         return carried(services, request, next(frames).body, content_type, modified=instance.updated_at)
@@ -140,6 +144,15 @@ def frames_answer(services: Services, scope: Scope, request: Request, level: Lev
         Part(each.body, content_type, place) for each, place in zip(frames, places, strict=True)
     )
     return multipart(services, request, parts, offer.media_type, version([instance], content_type, numbers))
+
+
+def names_stored(request: Request, instance: Instance, reader: FrameReader) -> bool:
+    """Whether Accept names the very syntax in which frames lie that nobody here writes: viewers who do not name it are
+    sent those that they cannot decode in another.
+    """
+    syntax = instance.transfer_syntax_uid
+    given = reader.table.kind == "encapsulated" and syntax not in ENCODED and not instance.masks
+    return given and any(each.transfer_syntax == syntax for each in accepted(request))
 
 
 def address(instance: Instance) -> str:
