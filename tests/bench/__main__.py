@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.bench import peers, viewing
-from tests.bench.ground import Data, Ground
+from tests.bench.ground import ARRIVED_WINDOWS, Data, Ground
 from tests.bench.peers import ORTHANC, ORTHANC_POSTGRESQL, OURS, Peer
 from tests.bench.rows import NGINX, ROWS, STORESCP, Figures, Goal, Row
 
@@ -68,7 +68,7 @@ class Run:
         name, began = ground.peer.name, time.perf_counter()
 
         def once() -> None:
-            ground.peer.rest()
+            ground.peer.rest(ARRIVED_WINDOWS if row.receives else 1)
             figure = self.figures[row.key][name] = row.measures[name](ground)
             say(f"{name}: {row.label}: {shown(figure)} {row.unit} ({time.perf_counter() - began:.0f} s)")
 

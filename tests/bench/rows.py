@@ -53,6 +53,7 @@ class Row:
     aim: Goal | None = None
     group: str = "images"
     less_is_better: bool = False
+    receives: bool = False  # what came before is indexed and put together before it begins
     only_with_database: bool = False  # compared with Orthanc and PostgreSQL, whichever is better
 
     def orthanc(self, figures: Figures) -> float | None:
@@ -100,6 +101,7 @@ ROWS = (
         "C-STORE, no-delay sender, 1 association",
         "instances/s",
         archives(receiving.one_rate) | {STORESCP: receiving.one_rate},
+        receives=True,
     ),
     Row(
         "four",
@@ -108,6 +110,7 @@ ROWS = (
         archives(receiving.four_rate) | {STORESCP: receiving.four_rate},
         of_orthanc(1),
         of_orthanc(2),
+        receives=True,
     ),
     Row(
         "stow",
@@ -116,6 +119,7 @@ ROWS = (
         archives(receiving.stow_rate),
         of_orthanc(1.5),
         of_orthanc(3),
+        receives=True,
     ),
     Row(
         "visible",
@@ -125,6 +129,7 @@ ROWS = (
         at_most(500),
         at_most(150),
         less_is_better=True,
+        receives=True,
     ),
     Row(
         "metadata",

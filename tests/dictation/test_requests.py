@@ -96,6 +96,11 @@ def test_what_is_wrong_is_told_with_its_place(text: str, kind: type[errors.PacsE
     assert (type(told.value), told.value.field) == (kind, field)
 
 
+def test_what_clipboards_and_editors_add_is_put_up_with() -> None:
+    told = parse_metadata("\ufeff" + metadata({**EXAM, "templateContent": "{\\rtf1 x}\x00", "templateFormat": "rtf"}))
+    assert told.exams[0].template == "{\\rtf1 x}"
+
+
 def test_the_format_of_no_template_counts_for_nothing() -> None:
     for content in ({}, {"templateContent": ""}, {"templateContent": None}):
         assert parse_metadata(metadata({**EXAM, **content, "templateFormat": "rtf"})) == parse_metadata(metadata())

@@ -59,7 +59,7 @@ def parse_metadata(text: str, allowed: Collection[Origin] = ()) -> JobRequest:
     Raises InvalidMetadata, NoExams, TooManyExams, MissingAccession, InvalidSutCode.
     """
     try:
-        document = json.loads(text, parse_constant=refuse_constant)
+        document = json.loads(text.removeprefix("\ufeff"), parse_constant=refuse_constant)
     except (ValueError, RecursionError) as error:
         raise InvalidMetadata("metadata is no JSON", field="metadata") from error
     if not isinstance(document, dict):
@@ -142,6 +142,8 @@ def word(document: Mapping[str, Any], name: str, at: str = "", *, longest: int =
     value = document.get(name)
     if value is None:
         return ""
+    if name == "templateContent" and isinstance(value, str):
+        value = value.rstrip("\x00")  # as RTF from a clipboard ends
     if not isinstance(value, str) or len(value) > longest:
         raise InvalidMetadata(f"{name} is a text of at most {longest} characters", field=within(at, name))
     if any(letter < " " and letter not in "\t\r\n" for letter in value) or "\x7f" in value:
