@@ -311,6 +311,8 @@ FUNCTIONS = described(
             *pages("POST", "patients.correct", "/patients/{study}/correct", "/patients/{study}/accession"),
             *pages("POST", "patients.correct", "/patients/{study}/merge", "/patients/{study}/undo"),
             *pages("GET", "dictations.write", "/dictate", "/dictate/{dictation}"),
+            *pages("GET", "templates.read", "/templates"),
+            *pages("GET", "templates.change", "/templates/new", "/templates/{template}"),
             *pages("GET", "reports.read", "/reports", "/reports/{report}", "/reports/{report}/history"),
             *pages("GET", "organization.manage", "/admin/members", "/admin/branches", "/admin/gateway"),
             *pages("GET", "organization.manage", "/admin/settings"),

@@ -23,6 +23,7 @@ from functions.pages import (
     providers,
     reports,
     shares,
+    templates,
     uploading,
     worklist,
 )
@@ -38,6 +39,7 @@ for part in (
     opening,
     desk,
     dictating,
+    templates,
     patients,
     reports,
     uploading,

@@ -1,10 +1,33 @@
-// A report that saves itself: sections to write in, and the version that each save is made over. A page that writes a
+// Sections to write in; and a report that saves itself, each time over the version that it had. A page that writes a
 // report calls `pacs.editor(form, address, more)`; `more()` is what is saved besides the sections.
 (() => {
   'use strict';
 
   const { call, tell } = window.pacs;
   const REST_MS = 1_200; // after the last key
+
+  // Writing in a section: paragraphs, plain text from elsewhere, and buttons of the form for emphasis.
+  document.execCommand('defaultParagraphSeparator', false, 'p');
+  document.addEventListener('paste', event => {
+    if (!event.target.closest('[data-section]')) return;
+    event.preventDefault();
+    document.execCommand('insertText', false, event.clipboardData.getData('text/plain'));
+  });
+  document.addEventListener('mousedown', event => { if (event.target.closest('[data-command]')) event.preventDefault(); });
+  document.addEventListener('click', event => {
+    const button = event.target.closest('[data-command]');
+    if (!button) return;
+    const form = button.closest('form');
+    if (!document.activeElement.matches('[data-section]')) form.querySelector('[data-section]').focus();
+    document.execCommand(button.dataset.command);
+  });
+
+  // A form that is saved by its button asks before it is left without that.
+  const guarded = document.querySelector('[data-guarded]');
+  let unsaved = false;
+  guarded?.addEventListener('input', () => { unsaved = true; });
+  document.addEventListener('submit', () => { unsaved = false; });
+  addEventListener('beforeunload', event => { if (unsaved) event.preventDefault(); });
 
   window.pacs.editor = (form, address, more = () => ({})) => {
     const sections = [...form.querySelectorAll('[data-section]')];
@@ -58,20 +81,6 @@
     });
     document.addEventListener('visibilitychange', () => { if (document.hidden) saveQuietly(); });
     addEventListener('beforeunload', event => { if (dirty() && !stopped) event.preventDefault(); });
-
-    document.execCommand('defaultParagraphSeparator', false, 'p');
-    form.addEventListener('paste', event => {
-      if (!event.target.closest('[data-section]')) return;
-      event.preventDefault();
-      document.execCommand('insertText', false, event.clipboardData.getData('text/plain'));
-    });
-    form.addEventListener('mousedown', event => { if (event.target.closest('[data-command]')) event.preventDefault(); });
-    form.addEventListener('click', event => {
-      const button = event.target.closest('[data-command]');
-      if (!button) return;
-      if (!sections.includes(document.activeElement)) sections[0].focus();
-      document.execCommand(button.dataset.command);
-    });
 
     return { sections, save, saveQuietly, dirty, get version() { return version; }, get stopped() { return stopped; } };
   };

@@ -70,6 +70,8 @@
       if (inner) body[name] = { ...body[name], [inner]: value };
       else body[name] = value;
     }
+    const sections = [...form.querySelectorAll('[data-section]')];
+    if (sections.length) body.sections = Object.fromEntries(sections.map(each => [each.dataset.section, each.innerHTML]));
     return body;
   }
 

@@ -88,6 +88,7 @@ def test_a_radiologist_dictates_and_goes_on_with_the_report(
         page = context.new_page()
         said = complaints(page)
         enter(page, origin, "radiologist")
+        keeps_templates(page, origin)
         page.goto(f"{origin}/dictate")
         page.locator("[name=title]").fill("Batın BT")
         page.locator("[name=modality]").select_option("CT")
@@ -110,6 +111,36 @@ def test_a_radiologist_dictates_and_goes_on_with_the_report(
         assert "Ek: Her iki akciğer normal." in Path(taken.value.path()).read_text(encoding="utf-8")
         dictates_at_the_desk(page, origin, ward, sample)
         assert said == []
+
+
+def keeps_templates(page: Page, origin: str) -> None:
+    """Made with the keyboard and emphasis, found by its modality, changed and deleted."""
+    page.goto(f"{origin}/templates/new")
+    page.locator("[name=name]").fill("Diz MR")
+    page.locator("select[name=modality]").select_option("MR")
+    page.locator("[data-section=technique]").focus()
+    page.get_by_role("button", name="Bold").click()
+    page.keyboard.type("Rutin diz protokolü.")
+    page.locator("[data-section=findings]").press_sequentially("Bulgular: {{BULGULAR}}")
+    looked_at(page, "template")
+    page.get_by_role("button", name="Save").click()
+    page.wait_for_url("**/templates")
+    looked_at(page, "templates")
+    page.locator("select[name=modality]").select_option("CT")
+    expect(page.get_by_text("Nothing matches.")).to_be_visible()
+    page.locator("select[name=modality]").select_option("MR")
+    page.emulate_media(color_scheme="dark")
+    page.get_by_role("link", name="Diz MR").click()
+    expect(page.locator("[data-section=technique] b")).to_have_text("Rutin diz protokolü.")
+    expect(page.locator("[data-section=findings]")).to_have_text("Bulgular: {{BULGULAR}}")
+    looked_at(page, "template-dark")
+    page.emulate_media(color_scheme="light")
+    page.locator("[name=name]").fill("Diz")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("link", name="Diz", exact=True).click()
+    page.get_by_role("button", name="Delete").click()
+    page.locator("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("There are no templates yet.")).to_be_visible()
 
 
 def dictates_at_the_desk(page: Page, origin: str, ward: Any, sample: Callable[[str], bytes]) -> None:

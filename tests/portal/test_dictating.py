@@ -87,12 +87,14 @@ def test_words_that_were_typed_become_a_draft_too(ward: Any, reader: Scope) -> N
 
 def test_the_template_that_was_chosen_is_filled(ward: Any, reader: Scope) -> None:
     sections = {"technique": "<p>Kontrastlı inceleme.</p>", "findings": "<p>Bulgular: {{BULGULAR}}</p>"}
+    sections["comparison"] = "<p>{{KARSILASTIRMA|Yok.}}</p>"
     chosen = create_template(ward.services.database, reader, "Üst batın", sections, modality="MR")
     create_template(ward.services.database, reader, "Toraks akciğer böbrek taş", {"technique": "<p>Yanlış.</p>"})
     made = call(ward, "POST", "/dictations", reader, text=SAID, title="Batın", template=chosen["id"]).json()["id"]
     work(ward.services, reader, made)
     found = call(ward, "GET", f"/dictations/{made}", reader).json()
     assert (found["modality"], found["sections"]["technique"]) == ("MR", "<p>Kontrastlı inceleme.</p>")
+    assert found["sections"]["comparison"] == "<p>Yok.</p>"
     assert found["sections"]["findings"].startswith("<p>Bulgular: Her iki akciğer normal.")
     assert "Üst batın" in show(ward, f"/dictate/{made}", reader).text
 

@@ -132,10 +132,10 @@ def test_sections_are_known_and_of_bearable_length() -> None:
         assert caught.value.field == field
 
 
-@pytest.mark.parametrize("sections", [{}, {"findings": "<p><br></p>"}, {"findings": "<p>{{ BULGULAR }}</p>"}])
-def test_nobody_signs_nothing_or_a_placeholder(sections: dict[str, str]) -> None:
+@pytest.mark.parametrize("words", ["", "<p><br></p>", "<p>{{ BULGULAR }}</p>", "<p>{{TEKNIK|Belirtilmedi}}</p>"])
+def test_nobody_signs_nothing_or_a_placeholder(words: str) -> None:
     with pytest.raises(BadRequest):
-        require_words(checked(sections))
+        require_words(checked({"findings": words}))
 
 
 def test_what_changed_is_told_in_words() -> None:

@@ -74,6 +74,7 @@ PLACES = (
     Place("/dashboard", marked("Dashboard"), "account.manage"),
     Place("/worklist", marked("Studies"), "studies.read"),
     Place("/dictate", marked("Dictate"), "dictations.write"),
+    Place("/templates", marked("Templates"), "templates.read"),
     Place("/upload", marked("Upload"), "studies.upload"),
     Place("/reports", marked("Reports"), "reports.read"),
     Place("/shares", marked("Links"), "share.create"),

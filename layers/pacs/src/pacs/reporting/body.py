@@ -46,7 +46,7 @@ STYLES = {"b": "B", "strong": "B", "i": "I", "em": "I", "u": "U"}
 RAISED = {"sup": str.maketrans("0123456789+-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻"), "sub": str.maketrans("0123456789+-", "₀₁₂₃₄₅₆₇₈₉₊₋")}
 # Characters that XML and PDF know nothing of.
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
-PLACEHOLDER = re.compile(r"\{\{\s*\w+\s*\}\}")
+PLACEHOLDER = re.compile(r"\{\{\s*\w+\s*(?:\|[^{}\n]*)?\}\}")
 
 
 def checked(sections: Mapping[str, Any]) -> dict[str, str]:
