@@ -25,6 +25,7 @@ OPTIONS = {
     "restore": {"--json"},
     "failures": {"--retry", "--json"},
     "org add": {"--json"},
+    "org list": {"--json"},
     "branch add": {"--code", "--json"},
     "member add": {
         "--org",

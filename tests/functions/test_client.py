@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+import urllib.request
 import uuid
 import wave
 from collections.abc import Callable
@@ -36,6 +37,7 @@ def through_a_proxy(house: Clinic, port: int, monkeypatch: pytest.MonkeyPatch) -
     """The store's address has the house's name, which leads nowhere but through a proxy: the house itself."""
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr(urllib.request, "_opener", None)  # it knows the proxies of its first use
     house.services.__dict__["workflow"] = QuickWorkflow(house.services)
 
 
