@@ -1,6 +1,6 @@
 """API keys of the organization: made, rotated, revoked and watched by its managers."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -24,6 +24,7 @@ from pacs.people.keys import (
 )
 from pacs.people.permissions import may
 from pacs.people.scope import Scope
+from pacs.portal.moments import end_of
 
 router = APIRouter(prefix="/keys")
 Text = Annotated[str, Form(max_length=200)]
@@ -47,10 +48,10 @@ async def make_key(
     until: Text = "",
 ) -> Response:
     """Make a key in one's own name; it is shown this once."""
-    now = services().clock.now()
+    now, ends = services().clock.now(), end_of(until, "until", ZoneInfo(services().settings.time_zone))
     with services().database.transaction() as statements:
         member = find_member_of_key(statements, scope)
-        made = create_key(statements, scope, member, NewKey(name, scopes, end_of(until)), now)
+        made = create_key(statements, scope, member, NewKey(name, scopes, ends), now)
     return keys_page(request, scope, made=made)
 
 
@@ -70,16 +71,6 @@ async def end_key(request: Request, scope: Manager, key: Text = "") -> Response:
     with services().database.transaction() as statements:
         revoke_key(statements, scope, key, services().clock.now())
     return lead(request, "/keys")
-
-
-def end_of(day: str) -> datetime | None:
-    """The end of a day, as people where the archive stands count days; none when none was chosen."""
-    try:
-        chosen = date.fromisoformat(day) if day else None
-    except ValueError as error:
-        raise BadRequest("the last day is no date", field="until") from error
-    zone = ZoneInfo(services().settings.time_zone)
-    return datetime.combine(chosen + timedelta(days=1), time(), zone) if chosen else None
 
 
 def keys_page(request: Request, scope: Scope, *, made: MadeKey | None = None) -> Response:

@@ -1,10 +1,6 @@
 """For administrators: the organization's members with their rights, and its branches."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Annotated, Any, cast
-from urllib.parse import urlencode
+from typing import Annotated, cast
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
@@ -12,7 +8,6 @@ from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from functions.pages.answering import lead, page
 from pacs.archive.peers import branch_titles, open_branch
 from pacs.bootstrap import services
-from pacs.dicom.text import fold
 from pacs.entry.browser import page_scope
 from pacs.errors import BadRequest
 from pacs.people.organizations import (
@@ -22,11 +17,12 @@ from pacs.people.organizations import (
     disable_member,
     grant_branches,
     list_branches,
-    list_members,
 )
 from pacs.people.passwords import generated
 from pacs.people.scope import MEMBER_ROLES, MemberRole, Scope
 from pacs.people.standing import change_role, enable_member, set_window
+from pacs.portal.members import Wanted, search_branches, search_members
+from pacs.portal.moments import moment_of
 
 router = APIRouter(prefix="/admin")
 Text = Annotated[str, Form(max_length=512)]
@@ -34,29 +30,6 @@ Word = Annotated[str, Query(max_length=200)]
 Choices = Annotated[list[str], Form()]
 Owner = Annotated[Scope, page_scope("organization.manage")]
 LIST = "/admin/members"
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """Which members are looked for; `branch` is a code."""
-
-    q: str = ""
-    role: str = ""
-    branch: str = ""
-    state: str = ""
-
-    def fits(self, member: Mapping[str, Any], now: datetime) -> bool:
-        said = fold(f"{member['email']} {member['name']} {' '.join(member['branches'])}")
-        return (
-            fold(self.q) in said
-            and self.role in ("", member["role"])
-            and (not self.branch or self.branch in member["branches"])
-            and self.state in ("", state_of(member, now), *(("importer",) if member["importer"] else ()))
-        )
-
-    @property
-    def address(self) -> str:
-        return urlencode({name: value for name, value in self.__dict__.items() if value})
 
 
 def wanted(q: Word = "", role: Word = "", branch: Word = "", state: Word = "") -> Wanted:
@@ -119,8 +92,9 @@ async def replace_window(
 ) -> Response:
     """When a member may upload, and do nothing else; without an end it may what its role says again."""
     with services().database.transaction() as statements:
-        now = services().clock.now()
-        set_window(statements, scope, member, moment_of(begins, "from"), moment_of(ends, "until"), now)
+        now, zone = services().clock.now(), ZoneInfo(services().settings.time_zone)
+        window = moment_of(begins, "from", zone), moment_of(ends, "until", zone)
+        set_window(statements, scope, member, *window, now)
     return lead(request, LIST)
 
 
@@ -144,8 +118,7 @@ async def let_member_in(request: Request, scope: Owner, member: Text = "") -> Re
 @router.get("/branches")
 async def show_branches(request: Request, scope: Owner, q: Word = "") -> Response:
     """The branches whose name or code holds what is looked for."""
-    known = list_branches(services().database, scope)
-    branches = [each for each in known if fold(q) in fold(f"{each.code} {each.name}")]
+    branches = search_branches(services().database, scope, q)
     return page(request, "branches.html", scope, branches=branches, q=q, titles=branch_titles(services(), scope))
 
 
@@ -155,34 +128,13 @@ async def create_branch(request: Request, scope: Owner, name: Text = "", code: T
     return lead(request, "/admin/branches")
 
 
-def moment_of(text: str, field: str) -> datetime | None:
-    """What a field for date and time holds, on the clocks where the archive stands."""
-    try:
-        moment = datetime.fromisoformat(text) if text else None
-    except ValueError as error:
-        raise BadRequest("this is no date with a time", field=field) from error
-    return moment.replace(tzinfo=ZoneInfo(services().settings.time_zone)) if moment else None
-
-
-def state_of(member: Mapping[str, Any], now: datetime) -> str:
-    """`active`, `disabled`, or for importers `closed` outside the window."""
-    if member["disabled_at"] is not None:
-        return "disabled"
-    begins, ends = member["importer_from"], member["importer_until"]
-    open_now = ends is not None and (begins is None or begins <= now) and now < ends
-    return "closed" if member["importer"] and not open_now else "active"
-
-
 def members_page(request: Request, scope: Scope, filters: Wanted, *, made: NewMember | None = None) -> Response:
     database, now = services().database, services().clock.now()
-    found = [
-        {**each, "state": state_of(each, now)} for each in list_members(database, scope) if filters.fits(each, now)
-    ]
     return page(
         request,
         "members.html",
         scope,
-        members=[{**each, "state": state_of(each, now)} for each in found],
+        members=search_members(database, scope, filters, now),
         branches=list_branches(database, scope),
         roles=MEMBER_ROLES,
         filters=filters,

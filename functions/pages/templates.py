@@ -10,8 +10,8 @@ from fastapi import APIRouter, Query, Request, Response
 
 from functions.pages.answering import page
 from pacs.bootstrap import services
-from pacs.dictation.dictations import MODALITIES
-from pacs.dictation.filling.placeholders import PLACES
+from pacs.dictation.dictations import known_modalities
+from pacs.dictation.filling.placeholders import WRITTEN
 from pacs.entry.browser import page_scope
 from pacs.people.scope import Scope
 from pacs.portal.language import NAMES
@@ -59,10 +59,5 @@ def form_page(request: Request, scope: Scope, template: Template) -> Response:
         modalities=known_modalities([template]),
         written={each: NAMES[each] for each in LANGUAGES},
         sections=SECTIONS,
-        places={name: [place.upper() for place in PLACES if PLACES[place] == name] for name in SECTIONS},
+        places=WRITTEN,
     )
-
-
-def known_modalities(templates: list[Template]) -> list[str]:
-    """Those that people choose from, and those that templates have."""
-    return sorted({*MODALITIES, *(each["modality"] for each in templates)} - {""})

@@ -5,7 +5,7 @@ functions/reports and functions/pages.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -207,3 +207,8 @@ def words_of(sections: Sections) -> str:
 
 def own(scope: Scope) -> dict[str, str]:
     return {"organization_id": scope.organization_id, "member_id": scope.member_id}
+
+
+def known_modalities(templates: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Those that people choose from, and those that templates have."""
+    return sorted({*MODALITIES, *(each["modality"] for each in templates)} - {""})

@@ -22,6 +22,8 @@ PLACES = {
     "klinik": "clinical",
     "karsilastirma": "comparison",
 }
+# As people write them, by section.
+WRITTEN = {name: [place.upper() for place, section in PLACES.items() if section == name] for name in SECTIONS}
 HEADING = re.compile(r"h[1-6]")
 WHOLE = re.compile(r"h[1-6]|p|li|div")  # elements that go when their only line goes
 MOST_WORDS = 6  # of a label
