@@ -1,7 +1,10 @@
 """An administrator's pages in a real browser: people, modalities with a C-ECHO that is sent, the gateway, keys."""
 
+import json
+import re
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -12,11 +15,15 @@ from sqlalchemy import text
 from gateway_scp.scp import Node
 from gateway_scp.settings import GatewaySettings
 from pacs.archive.connections import record_connections
-from pacs.bootstrap import stores
+from pacs.bootstrap import local_workflow, stores
 from pacs.people.scope import Scope
+from pacs.reporting.credits import add_credits
 from pacs.viewing.shares import NewShare, create_share
+from tests.ai.fake_models import recording_of
+from tests.ai.fake_models import serving as serving_models
 from tests.archive.test_connections import row
 from tests.browser.visiting import complaints, enter, keep_picture, new_context, serious, serving
+from tests.dictation.working import work
 from tests.functions.conftest import clinic, sample
 from tests.gateway.test_echoing import workstation
 from tests.portal.people import members_of_each_role
@@ -29,7 +36,7 @@ ARRIVAL = text(
     " now() - make_interval(days => day), study_instance_uid, series_instance_uid, transfer_syntax_uid, 90000000"
     " from instances cross join generate_series(0, 25) as day where day % 5 <> 1"
 )
-ASKED = (("shares", "shares"), ("ai", "admin/ai"), ("his", "admin/his"), ("trial", "organization/try"))
+ASKED = (("shares", "shares"), ("ai", "admin/ai"), ("his", "admin/his"))
 LARGE = text("update studies set size_bytes = size_bytes + 3000000000")
 FAILURE = text(
     "insert into failures (organization_id, stage, object_key, code, reason) select organization_id, 'derive',"
@@ -77,7 +84,9 @@ def look(page: Page, name: str) -> None:
     keep_picture(page, f"admin-{name}")
 
 
-def test_a_day_of_an_administrator(browser: Browser, origin: str, workstation: tuple[int, list[int]]) -> None:
+def test_a_day_of_an_administrator(
+    browser: Browser, origin: str, clinic: Any, workstation: tuple[int, list[int]]
+) -> None:
     context = new_context(browser)
     page = context.new_page()
     said = complaints(page)
@@ -90,8 +99,9 @@ def test_a_day_of_an_administrator(browser: Browser, origin: str, workstation: t
     keeps_a_mask(page, origin)
     look(page, "masks")
     merges_patients(page, origin)
-    makes_a_key(page, origin)
+    key = makes_a_key(page, origin)
     look(page, "keys")
+    tries_the_report_api(page, origin, clinic, key)
     for name, path in (("gateway", "admin/gateway"), ("storage", "admin/gateway/storage"), *ASKED):
         page.goto(f"{origin}/{path}")
         look(page, name)
@@ -173,10 +183,39 @@ def merges_patients(page: Page, origin: str) -> None:
     expect(page.get_by_role("cell", name="Taken back")).to_be_visible()
 
 
-def makes_a_key(page: Page, origin: str) -> None:
+def makes_a_key(page: Page, origin: str) -> str:
     page.goto(f"{origin}/keys")
     page.locator("form [name=name]").fill("HBYS")
     page.get_by_label("archive.search").check()
+    page.get_by_label("reports.dictate").check()
     page.get_by_role("button", name="Make the key").click()
     expect(page.get_by_text("The key is shown this once:")).to_be_visible()
     expect(page.locator("tbody tr")).to_have_count(1 + 30)  # and the chart's days
+    return page.locator(".notice code").inner_text()
+
+
+def tries_the_report_api(page: Page, origin: str, clinic: Any, key: str) -> None:
+    """With the key that was made: a recording of two exams is sent, and their reports arrive."""
+    services = clinic.services
+    with serving_models() as models, closing(local_workflow(services.settings)) as tables:
+        urls = {"speech_url": models.url, "speech_model": "a", "language_url": models.url, "language_model": "b"}
+        services.__dict__["settings"] = replace(services.settings, **urls)
+        tables.create_tables()
+        services.workflow = tables
+        add_credits(services.database, services.clock, clinic.scope, 5, "invoice")
+        page.goto(f"{origin}/organization/try")
+        look(page, "trial")
+        page.locator("#key").fill(key)
+        recording = recording_of("803910: Beyin doğal. 804102: Akciğerler doğal.")
+        page.locator("#audio").set_input_files({"name": "a.wav", "mimeType": "audio/wav", "buffer": recording})
+        page.get_by_role("button", name="Send").click()
+        expect(page.locator("#state")).to_have_text(re.compile("^20[02] · Waiting for the result"))
+        job = json.loads(page.locator("#told").inner_text())["jobId"]
+        work(services, Scope(clinic.made.organization_id, "system"), job)
+        expect(page.locator("#state")).to_have_text(re.compile(r"^200 · \d+ s$"))
+        told = json.loads(page.locator("#told").inner_text())
+        assert (told["status"], told["creditsUsed"], told["remainingCredits"]) == ("completed", 2, 3)
+        assert [each["accessionNumber"] for each in told["reports"]] == ["ACC-001", "ACC-002"]
+        assert "Beyin doğal." in told["reports"][0]["reportText"]
+        assert "Akciğerler doğal." in told["reports"][1]["reportText"]
+        assert serious(page) == []
