@@ -3,12 +3,12 @@
 Called by functions/external; the body of a callback is the same as what asking for the job answers.
 """
 
-import json
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pacs.dictation.documents import Document, read_document
 from pacs.dictation.jobs import ExamState, Job, list_exams, read_request
 from pacs.dictation.keys import result_key
 from pacs.dictation.submitting import Submitted
@@ -20,8 +20,6 @@ from pacs.reporting.credits import read_balance
 BASE = "/api/external/v1"
 EXTENSION = re.compile(r"(\.(txt|rtf|html?|docx?|dotx?|odt|pdf))+$", re.IGNORECASE)
 UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*{}]+')
-
-Document = dict[str, Any]
 
 # What is told of a report that there is not.
 UNWRITTEN: Document = {
@@ -64,7 +62,7 @@ def ended_document(services: Services, scope: Scope, job: Job) -> Document:
     """The reports as they lie in the store; of a job that failed before it had any, why."""
     told: Document = {"reason": job.reason} if job.status == "failed" else {}
     try:
-        result: Document = json.loads(services.exchange.get(result_key(scope, job.id))[1])
+        result = read_document(services, result_key(scope, job.id))
     except ObjectNotFound as error:
         if job.status == "completed":
             raise NotFound("the reports of this job have been removed", field="jobId") from error

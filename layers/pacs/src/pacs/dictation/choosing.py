@@ -8,13 +8,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pacs.dicom.text import fold
 from pacs.dictation.examinations import Examination
 
 # What a code or a modality in a template's name is worth beside one word.
 CODE, MODALITY = 100, 10
 ALIKE = {"DX": "CR", "PT": "NM", "OPT": "BMD"}
 WORD = re.compile(r"\w{3,}")
-LETTERS = str.maketrans("ıİIşŞçÇğĞöÖüÜ", "iiissccggoouu")
 
 
 def choose_template(
@@ -30,7 +30,7 @@ def choose_template(
     """
     fitting = [each for each in templates if each["language"] == language and fits(each["modality"], examination)]
     wanted = words(f"{examination.turkish} {examination.english}"), words(said)
-    ranked = sorted(fitting, key=lambda each: (-worth(each, codes, *wanted), folded(str(each["name"]))))
+    ranked = sorted(fitting, key=lambda each: (-worth(each, codes, *wanted), fold(str(each["name"]))))
     return ranked[0] if ranked else None
 
 
@@ -41,15 +41,10 @@ def fits(modality: str, examination: Examination) -> bool:
 def worth(template: Mapping[str, Any], codes: Sequence[str], named: set[str], said: set[str]) -> int:
     """How much a template's name tells of the exam."""
     name = words(template["name"])
-    code = CODE if any(folded(code) in name for code in codes if code) else 0
+    code = CODE if any(fold(code) in name for code in codes if code) else 0
     # Two chests in a name are worth one: words count once.
     return code + (MODALITY if template["modality"] else 0) + 2 * len(name & named) + len(name & said)
 
 
 def words(text: str) -> set[str]:
-    return set(WORD.findall(folded(text)))
-
-
-def folded(text: str) -> str:
-    """Letters as they are compared: Turkish ones with those that are typed in their place."""
-    return text.translate(LETTERS).lower()
+    return set(WORD.findall(fold(text)))

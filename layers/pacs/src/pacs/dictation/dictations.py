@@ -12,6 +12,7 @@ from typing import Any, cast
 from sqlalchemy import text
 
 from pacs.dictation.audio import MEDIA_TYPES, Kind
+from pacs.dictation.documents import read_document
 from pacs.dictation.jobs import Status, is_uuid
 from pacs.dictation.keys import audio_key, exam_key
 from pacs.dictation.requests import LANGUAGES, Exam, JobRequest
@@ -158,10 +159,9 @@ def take_over(services: Services, scope: Scope, found: Dictation) -> None:
 def made_of(services: Services, scope: Scope, dictation_id: str) -> Mapping[str, Any]:
     """What the job has made, as long as it is kept: `sentences` with their moments, `warnings`, `templateName`."""
     try:
-        found: Mapping[str, Any] = json.loads(services.exchange.get(exam_key(scope, dictation_id, 0))[1])
+        return read_document(services, exam_key(scope, dictation_id, 0))
     except ObjectNotFound:
         return {}
-    return found
 
 
 def save(

@@ -1,10 +1,10 @@
 """What are the sections of a report called? In the six languages of the report API. Pure."""
 
 from pacs.reporting.body import SECTIONS
+from pacs.reporting.documents import HEADINGS
 
-WORDS: dict[str, tuple[str, str, str, str, str]] = {
-    "tr": ("Klinik bilgi", "Teknik", "Karşılaştırma", "Bulgular", "Sonuç"),
-    "en": ("Clinical information", "Technique", "Comparison", "Findings", "Impression"),
+WORDS: dict[str, tuple[str, ...]] = {
+    **{language: tuple(HEADINGS[language][name] for name in SECTIONS) for language in ("tr", "en")},
     "ru": ("Клинические данные", "Методика исследования", "Сравнение", "Описание", "Заключение"),
     "az": ("Klinik məlumat", "Texnika", "Müqayisə", "Tapıntılar", "Nəticə"),
     "fr": ("Renseignements cliniques", "Technique", "Comparaison", "Résultats", "Conclusion"),

@@ -3,7 +3,6 @@
 Asked by the report API and by the pages; changed by `submitting`, which makes jobs, and by the steps of the workflow.
 """
 
-import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -11,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from pacs.dictation.documents import read_document, write_document
 from pacs.dictation.keys import request_key
 from pacs.dictation.requests import Exam, JobRequest
 from pacs.errors import NotFound
@@ -137,13 +137,12 @@ def end_job(services: Services, scope: Scope, job_id: str, status: Ended, *, use
 
 def write_request(services: Services, scope: Scope, job_id: str, request: JobRequest) -> None:
     """Keep what a job was told, beside its recording."""
-    body = json.dumps(asdict(request), ensure_ascii=False).encode()
-    services.exchange.put(request_key(scope, job_id), body, content_type="application/json")
+    write_document(services, request_key(scope, job_id), asdict(request))
 
 
 def read_request(services: Services, scope: Scope, job_id: str) -> JobRequest:
     """What a job was told. Raises ObjectNotFound when it has gone."""
-    told: dict[str, Any] = json.loads(services.exchange.get(request_key(scope, job_id))[1])
+    told = read_document(services, request_key(scope, job_id))
     return JobRequest(**{**told, "exams": tuple(Exam(**each) for each in told["exams"])})
 
 

@@ -15,6 +15,7 @@ from pacs.dictation.answers import job_document
 from pacs.dictation.audio import MEDIA_TYPES, Kind
 from pacs.dictation.callbacks import deliver as call_back
 from pacs.dictation.composing import compose_report, failed_report, told_of
+from pacs.dictation.documents import read_document, write_document
 from pacs.dictation.jobs import (
     Job,
     begin_job,
@@ -33,7 +34,6 @@ from pacs.people.scope import Scope
 from pacs.ports import Services
 from pacs.reporting.templates import list_templates
 
-JSON = "application/json"
 NOT_DICTATED, NONE_MADE = "NOT_DICTATED", "ALL_EXAMS_FAILED"
 
 Result = dict[str, Any]
@@ -51,7 +51,7 @@ def transcribe(services: Services, organization_id: str, job_id: str, number: in
         sentences = sentences_of(services.speech.transcribe(recording, media_type, job.input_language))
         if not sentences:
             raise InvalidAudio("no word is heard in the recording", field="audio")
-        keep(services, key, {"sentences": [asdict(each) for each in sentences]})
+        write_document(services, key, {"sentences": [asdict(each) for each in sentences]})
     return {}
 
 
@@ -62,7 +62,7 @@ def split_exams(services: Services, organization_id: str, job_id: str, number: i
         sentences = sentences_kept(services, scope, job_id)
         exams = read_request(services, scope, job_id).exams
         places = split(services.language, sentences, exams, job.input_language)
-        keep(services, parts_key(scope, job_id), {"places": list(places)})
+        write_document(services, parts_key(scope, job_id), {"places": list(places)})
     return {"numbers": list(range(job.exam_count))}
 
 
@@ -73,7 +73,7 @@ def report(services: Services, organization_id: str, job_id: str, number: int | 
     made = kept(services, exam_key(scope, job_id, number))
     if made is None:
         exam = list_exams(services.database, scope, job_id)[number]
-        places = required(services, parts_key(scope, job_id))["places"]
+        places = read_document(services, parts_key(scope, job_id))["places"]
         sentences = sentences_kept(services, scope, job_id)
         own = [each for each, place in zip(sentences, places, strict=True) if place == number]
         if own:
@@ -87,8 +87,8 @@ def report(services: Services, organization_id: str, job_id: str, number: int | 
                 made = failed_report(exam, own, answer_for(error).code)
         else:
             made = failed_report(exam, own, NOT_DICTATED)
-        keep(services, exam_key(scope, job_id, number), made)
-    end_exam(services.database, scope, job_id, number, made["status"], reason=made.get("reason", ""))
+        write_document(services, exam_key(scope, job_id, number), made)
+    conclude(services, scope, job_id, number, made)
     return {}
 
 
@@ -98,12 +98,11 @@ def fail_exam(
     """Give up one exam, whose siblings go on; one that was written meanwhile stays."""
     assert number is not None
     scope, _ = job_of(services, organization_id, job_id)
-    key = exam_key(scope, job_id, number)
-    made = kept(services, key)
+    made = kept(services, exam_key(scope, job_id, number))
     if made is None:
         made = failed_report(list_exams(services.database, scope, job_id)[number], (), code_of(error))
-        keep(services, key, made)
-    end_exam(services.database, scope, job_id, number, made["status"], reason=made.get("reason", ""))
+        write_document(services, exam_key(scope, job_id, number), made)
+    conclude(services, scope, job_id, number, made)
     return {}
 
 
@@ -111,14 +110,14 @@ def settle(services: Services, organization_id: str, job_id: str, number: int | 
     """End the job: reports that came out right are paid for. One of which none did has failed."""
     scope, job = job_of(services, organization_id, job_id)
     if not job.has_ended:
-        reports = [required(services, exam_key(scope, job_id, each)) for each in range(job.exam_count)]
+        reports = [read_document(services, exam_key(scope, job_id, each)) for each in range(job.exam_count)]
         used = sum(each["status"] == "completed" for each in reports)
-        places = required(services, parts_key(scope, job_id))["places"]
+        places = read_document(services, parts_key(scope, job_id))["places"]
         sentences = sentences_kept(services, scope, job_id)
         unassigned = " ".join(each.text for each, place in zip(sentences, places, strict=True) if place is None)
         asked = read_request(services, scope, job_id)
         result = {"patientUid": asked.patient_uid or None, "reports": [told_of(each) for each in reports]}
-        keep(services, result_key(scope, job_id), result | {"unassigned": unassigned})
+        write_document(services, result_key(scope, job_id), result | {"unassigned": unassigned})
         end_job(services, scope, job_id, "completed" if used else "failed", used=used, reason="" if used else NONE_MADE)
     return {}
 
@@ -172,23 +171,17 @@ def code_of(error: str) -> str:
 
 
 def sentences_kept(services: Services, scope: Scope, job_id: str) -> list[Sentence]:
-    return [Sentence(**each) for each in required(services, transcript_key(scope, job_id))["sentences"]]
+    return [Sentence(**each) for each in read_document(services, transcript_key(scope, job_id))["sentences"]]
 
 
 def kept(services: Services, key: str) -> Result | None:
     """What a step has kept, or None."""
     try:
-        found: Result = json.loads(services.exchange.get(key)[1])
+        return read_document(services, key)
     except ObjectNotFound:
         return None
-    return found
 
 
-def required(services: Services, key: str) -> Result:
-    """What an earlier step has kept. Raises ObjectNotFound: it has expired."""
-    found: Result = json.loads(services.exchange.get(key)[1])
-    return found
-
-
-def keep(services: Services, key: str, document: Mapping[str, Any]) -> None:
-    services.exchange.put(key, json.dumps(document, ensure_ascii=False).encode(), content_type=JSON)
+def conclude(services: Services, scope: Scope, job_id: str, number: int, made: Result) -> None:
+    """Note what an exam has come to."""
+    end_exam(services.database, scope, job_id, number, made["status"], reason=made.get("reason", ""))

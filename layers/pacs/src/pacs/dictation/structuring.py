@@ -8,15 +8,8 @@ import json
 from pacs.ai.schemas import object_of
 from pacs.ports import Language
 from pacs.reporting.body import SECTIONS, Sections
+from pacs.reporting.documents import NAMES
 
-NAMES = {
-    "tr": "Turkish",
-    "en": "English",
-    "ru": "Russian",
-    "az": "Azerbaijani",
-    "fr": "French",
-    "de": "German",
-}
 SCHEMA = object_of(**{name: {"type": "string"} for name in SECTIONS})
 SYSTEM = """\
 You turn what a radiologist has dictated about one exam into the sections of its report, written in {language}.
