@@ -41,7 +41,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Grant:
-    # store:<name> | database | queue:<name> | topic:<name> | workflow:<name> | secret:<name> | mail | models
+    # store:<name> | database | queue:<name> | topic:<name> | workflow:<name> | secret:<name> | vault | mail | models
     resource: str
     access: tuple[Access, ...]
 

@@ -6,10 +6,10 @@ import segno
 from fastapi import APIRouter, Form, Request, Response
 from markupsafe import Markup
 
-from functions.pages.answering import lead, page, waiting
 from pacs.bootstrap import services
 from pacs.entry.browser import page_scope
 from pacs.entry.http import client_address
+from pacs.entry.portal import lead, page, waiting
 from pacs.errors import BadRequest, NotFound, PacsError, TooManyRequests, Unauthenticated, answer_for
 from pacs.people import second_factor
 from pacs.people.audit import Deed, record

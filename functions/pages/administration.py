@@ -5,10 +5,10 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from functions.pages.answering import page
 from pacs.bootstrap import services
 from pacs.entry.browser import page_scope
 from pacs.entry.http import client_address
+from pacs.entry.portal import page
 from pacs.people.audit import MEANINGS, Action, Deed, record, record_once
 from pacs.people.scope import Scope
 from pacs.portal import administration as views

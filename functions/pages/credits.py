@@ -4,9 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request, Response
 
-from functions.pages.answering import lead, page, waiting
 from pacs.bootstrap import services
 from pacs.entry.browser import page_scope
+from pacs.entry.portal import lead, page, waiting
 from pacs.errors import BadRequest, InsufficientCredits, answer_for
 from pacs.people.audit import Deed, record
 from pacs.people.scope import Scope

@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Request, Response
 
-from functions.pages.answering import page
 from pacs.bootstrap import services
 from pacs.entry.browser import page_scope
+from pacs.entry.portal import page
 from pacs.people.permissions import may
 from pacs.people.scope import Scope
 from pacs.portal import work_figures as work

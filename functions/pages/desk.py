@@ -5,7 +5,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Form, Request, Response
 
-from functions.pages.answering import lead, page
 from functions.pages.dictating import with_microphone
 from functions.pages.opening import launch
 from pacs.bootstrap import services
@@ -13,6 +12,7 @@ from pacs.dictation.dictations import MODALITIES
 from pacs.dictation.requests import LANGUAGES
 from pacs.entry.browser import page_scope
 from pacs.entry.http import client_address
+from pacs.entry.portal import lead, page
 from pacs.errors import BadRequest
 from pacs.people.membership import find_by_id
 from pacs.people.permissions import may

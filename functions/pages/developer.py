@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from functions.pages.answering import page
 from pacs.bootstrap import services
 from pacs.entry.browser import session_scope
+from pacs.entry.portal import page
 from pacs.errors import Unauthenticated
 from pacs.people.permissions import may
 from pacs.people.scope import Scope

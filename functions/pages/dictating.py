@@ -5,11 +5,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
-from functions.pages.answering import page
 from pacs.bootstrap import services
 from pacs.dictation import dictations
 from pacs.dictation.requests import LANGUAGES
 from pacs.entry.browser import page_scope
+from pacs.entry.portal import page
 from pacs.people.audit import Deed, record
 from pacs.people.scope import Scope
 from pacs.portal.language import NAMES

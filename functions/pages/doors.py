@@ -6,7 +6,16 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Request, Response
 
-from functions.pages.answering import (
+from pacs.bootstrap import services
+from pacs.entry.browser import (
+    REFRESH_COOKIE,
+    caller,
+    require_same_origin,
+    session_scope,
+    with_cookies,
+    without_cookies,
+)
+from pacs.entry.portal import (
     DOOR_COOKIE,
     LANGUAGE_COOKIE,
     THEME_COOKIE,
@@ -17,15 +26,6 @@ from functions.pages.answering import (
     page,
     visit_of,
     waiting,
-)
-from pacs.bootstrap import services
-from pacs.entry.browser import (
-    REFRESH_COOKIE,
-    caller,
-    require_same_origin,
-    session_scope,
-    with_cookies,
-    without_cookies,
 )
 from pacs.errors import BadRequest, PacsError, TooManyRequests, Unauthenticated, answer_for
 from pacs.people import oidc

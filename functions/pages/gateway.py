@@ -6,12 +6,12 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Form, Query, Request, Response
 
-from functions.pages.answering import lead, page
 from pacs.archive.connections import list_connections
 from pacs.archive.failures import list_failures
 from pacs.archive.rebuilding import retry_failures
 from pacs.bootstrap import services
 from pacs.entry.browser import page_scope
+from pacs.entry.portal import lead, page
 from pacs.errors import NotFound
 from pacs.people.scope import Scope
 from pacs.portal import gateway as views

@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Form, Request, Response
 
-from functions.pages.answering import lead, page
 from pacs.bootstrap import services
 from pacs.entry.browser import page_scope
+from pacs.entry.portal import lead, page
 from pacs.errors import BadRequest
 from pacs.people.keys import (
     GRANTABLE,

@@ -4,11 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
 
-from functions.pages.answering import lead, page
 from pacs.archive.masks import NewMask, add_mask, list_masks, read_numbers, remove_mask
 from pacs.bootstrap import services
 from pacs.entry.browser import page_scope
 from pacs.entry.http import client_address
+from pacs.entry.portal import lead, page
 from pacs.people.scope import Scope
 
 router = APIRouter(prefix="/admin")

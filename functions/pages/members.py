@@ -5,10 +5,10 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 
-from functions.pages.answering import lead, page
 from pacs.archive.peers import branch_titles, open_branch
 from pacs.bootstrap import services
 from pacs.entry.browser import page_scope
+from pacs.entry.portal import lead, page
 from pacs.errors import BadRequest
 from pacs.people.organizations import (
     NewMember,

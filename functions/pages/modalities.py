@@ -4,7 +4,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request, Response
 
-from functions.pages.answering import lead, page
 from pacs.archive.peers import (
     ask_echo,
     branch_of_strangers,
@@ -20,6 +19,7 @@ from pacs.archive.peers import (
 from pacs.bootstrap import services
 from pacs.dicom.modalities import Destination
 from pacs.entry.browser import page_scope
+from pacs.entry.portal import lead, page
 from pacs.errors import BadRequest, NotFound
 from pacs.people.organizations import list_branches
 from pacs.people.scope import Scope

@@ -4,10 +4,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, Response
 
-from functions.pages.answering import lead
 from pacs.bootstrap import services
 from pacs.entry.browser import page_scope
 from pacs.entry.http import client_address
+from pacs.entry.portal import lead
 from pacs.people.audit import Deed, record
 from pacs.people.scope import Scope
 from pacs.reading.priors import priors

@@ -4,10 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request, Response
 
-from functions.pages.answering import lead, page
 from pacs.bootstrap import services
 from pacs.dictation.callbacks import list_deliveries, send_again
 from pacs.entry.browser import page_scope
+from pacs.entry.portal import lead, page
 from pacs.people.scope import Scope
 from pacs.portal import organization as views
 from pacs.portal.credits import month_named, months_until

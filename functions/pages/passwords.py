@@ -4,10 +4,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, Response
 
-from functions.pages.answering import page, waiting
 from pacs.bootstrap import services
 from pacs.entry.browser import require_same_origin
 from pacs.entry.http import client_address
+from pacs.entry.portal import page, waiting
 from pacs.errors import BadRequest, TooManyRequests, answer_for
 from pacs.people.recovery import reset_password, send_reset_link
 

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request, Response
 
-from functions.pages.answering import lead, page
 from pacs.bootstrap import services
 from pacs.entry.browser import page_scope
 from pacs.entry.http import client_address
 from pacs.entry.noting import noted
+from pacs.entry.portal import lead, page
 from pacs.people.scope import Scope
 from pacs.portal.patients import FIELDS, changed, shown
 from pacs.portal.worklist import row_of

@@ -2,11 +2,11 @@
 
 from fastapi import APIRouter, Request, Response
 
-from functions.pages.answering import DOOR_COOKIE, home_of, keep, lead, local_path
 from functions.pages.doors import door_page, next_sign
 from pacs.bootstrap import services
 from pacs.entry.browser import NO_STORE, caller, with_cookies
 from pacs.entry.http import client_address
+from pacs.entry.portal import DOOR_COOKIE, home_of, keep, lead, local_path
 from pacs.errors import NotConfigured, PacsError, ProviderRefused, SecondFactorNeeded, TooManyRequests, Unavailable
 from pacs.people import oidc
 from pacs.people.limits import address_subject, knock

@@ -5,11 +5,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
-from functions.pages.answering import page
 from functions.pages.desk import proof_of
 from pacs.bootstrap import services
 from pacs.entry.browser import page_scope
 from pacs.entry.http import client_address
+from pacs.entry.portal import page
 from pacs.people.audit import Deed, record
 from pacs.people.scope import Scope
 from pacs.portal.reports import list_verified

@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Form, Query, Request, Response
 
-from functions.pages.answering import lead, page
 from pacs.bootstrap import services
 from pacs.entry.browser import page_scope
 from pacs.entry.http import client_address
+from pacs.entry.portal import lead, page
 from pacs.errors import BadRequest
 from pacs.people.audit import Deed, record
 from pacs.people.organizations import list_members

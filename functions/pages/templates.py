@@ -8,11 +8,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
-from functions.pages.answering import page
 from pacs.bootstrap import services
 from pacs.dictation.dictations import known_modalities
 from pacs.dictation.filling.placeholders import WRITTEN
 from pacs.entry.browser import page_scope
+from pacs.entry.portal import page
 from pacs.people.scope import Scope
 from pacs.portal.language import NAMES
 from pacs.reporting.body import LANGUAGES, SECTIONS

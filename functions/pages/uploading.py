@@ -4,9 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
 
-from functions.pages.answering import page
 from pacs.bootstrap import services
 from pacs.entry.browser import page_scope
+from pacs.entry.portal import page
 from pacs.people.scope import Scope
 from pacs.portal.pages import connecting_to
 from pacs.portal.worklist import seen_branches

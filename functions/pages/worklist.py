@@ -5,9 +5,9 @@ from urllib.parse import parse_qs, urlsplit
 
 from fastapi import APIRouter, Form, Query, Request, Response
 
-from functions.pages.answering import lead, local_path, page
 from pacs.bootstrap import services
 from pacs.entry.browser import page_scope
+from pacs.entry.portal import lead, local_path, page
 from pacs.errors import BadRequest
 from pacs.people.permissions import may
 from pacs.people.scope import Scope

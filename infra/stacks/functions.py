@@ -15,7 +15,7 @@ from constructs import Construct
 from functions.entries import Function, Layer, Schedule, Source
 from infra.settings import TLS_PORT, Stage
 from infra.stacks.data import Data
-from infra.stacks.grants import state_machine_arn, statements, use_key
+from infra.stacks.grants import VAULT, state_machine_arn, statements, use_key
 from infra.stacks.log_groups import retained_log_group
 from infra.stacks.messaging import Messaging
 
@@ -61,6 +61,8 @@ def environment(stage: Stage, data: Data) -> dict[str, str]:
         "PACS_DATABASE_ARN": data.database.cluster_arn,
         "PACS_DATABASE_SECRET_ARN": data.database_secret_arn,
         "PACS_SIGNING_SECRET_ARN": data.signing_secret.secret_arn,
+        "PACS_VAULT_PREFIX": f"{stage.prefix}{VAULT}",
+        "PACS_VAULT_KEY_ARN": data.key.key_arn,
         "PACS_STATE_MACHINE_ARN_PREFIX": state_machine_arn(stage, ""),
         "PACS_QUEUE_URL_PREFIX": f"https://sqs.{stage.region}.{Aws.URL_SUFFIX}/{Aws.ACCOUNT_ID}/{stage.prefix}",
         **dict(stage.settings),

@@ -30,6 +30,11 @@ DATABASE_ACTIONS = (
 )
 REDRIVE_ACTIONS = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility")
 TRANSCRIBE_ACTIONS = tuple(f"transcribe:{verb}TranscriptionJob" for verb in ("Start", "Get", "Delete"))
+VAULT = "vault/"  # what administrators give us lies below it, a secret each
+VAULT_ACTIONS: dict[Access, tuple[str, ...]] = {
+    "read": ("secretsmanager:GetSecretValue",),
+    "write": ("secretsmanager:CreateSecret", "secretsmanager:PutSecretValue", "secretsmanager:DeleteSecret"),
+}
 READ_SECRET = ("secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret")
 
 
@@ -68,6 +73,10 @@ def statements(grant: Grant, data: Data, messaging: Messaging) -> list[iam.Polic
         return [allow(("sns:Publish",), messaging.topics[name].topic_arn)]
     if kind == "workflow":
         return [allow(("states:StartExecution",), state_machine_arn(data.stage, name))]
+    if kind == "vault":
+        actions = [action for access in grant.access for action in VAULT_ACTIONS[access]]
+        secrets = f"arn:{Aws.PARTITION}:secretsmanager:{data.stage.region}:{Aws.ACCOUNT_ID}:secret:"
+        return [allow(actions, f"{secrets}{data.stage.prefix}{VAULT}*")]
     if kind == "models":
         return models(data.stage)
     if kind == "mail":

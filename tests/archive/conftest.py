@@ -18,11 +18,13 @@ from pacs.archive.storing import StoredInstance, store_instance
 from pacs.database.psycopg_driver import PsycopgDatabase
 from pacs.errors import PacsError
 from pacs.local.clock import SystemClock
+from pacs.local.outbox import OutboxFolder
 from pacs.local.secrets import SecretsFile
 from pacs.local.store import DirectoryStore
+from pacs.local.vault import VaultFile
 from pacs.people.accounts import FirstAdministrator
 from pacs.people.scope import Scope
-from pacs.ports import Database, DeadLetter, Language, QueueDepth, Speech
+from pacs.ports import Database, DeadLetter, Describer, Endpoint, Language, QueueDepth, Speech
 from pacs.settings import Settings
 
 
@@ -92,6 +94,20 @@ class Archive:
     @property
     def language(self) -> Language:
         return bootstrap.language(self.settings)
+
+    @property
+    def vault(self) -> VaultFile:
+        return VaultFile(self.settings.home / "vault.json")
+
+    @property
+    def mailer(self) -> OutboxFolder:
+        return OutboxFolder(self.settings.home / "outbox", self.clock)
+
+    def describer(self, endpoint: Endpoint) -> Describer:
+        return bootstrap.describer(endpoint)
+
+    def secret_setting(self, value: str) -> str:
+        return bootstrap.secret_text(value)
 
     @cached_property
     def secrets(self) -> SecretsFile:

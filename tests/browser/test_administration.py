@@ -19,13 +19,13 @@ from pacs.bootstrap import local_workflow, stores
 from pacs.people.scope import Scope
 from pacs.reporting.credits import add_credits
 from pacs.viewing.shares import NewShare, create_share
-from tests.ai.fake_models import recording_of
-from tests.ai.fake_models import serving as serving_models
 from tests.archive.test_connections import row
 from tests.browser.visiting import complaints, enter, keep_picture, new_context, serious, serving
 from tests.dictation.working import work
 from tests.functions.conftest import clinic, sample
 from tests.gateway.test_echoing import workstation
+from tests.models.fake_models import recording_of
+from tests.models.fake_models import serving as serving_models
 from tests.portal.people import members_of_each_role
 
 __all__ = ["clinic", "sample", "workstation"]

@@ -16,11 +16,11 @@ from pacs.people.scope import Scope
 from pacs.reading.work import claim
 from pacs.reporting.credits import add_credits
 from pacs.reporting.drafts import create_draft
-from tests.ai.fake_models import serving as serving_models
 from tests.browser.chromium import FLAGS
 from tests.browser.visiting import complaints, enter, keep_picture, new_context, serious, serving
 from tests.dictation.working import work
 from tests.functions.conftest import clinic, sample
+from tests.models.fake_models import serving as serving_models
 from tests.portal.people import code_of, members_of_each_role, named
 
 __all__ = ["clinic", "sample"]

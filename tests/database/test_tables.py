@@ -6,6 +6,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Integer, Text
 
 from pacs.database import (
+    ai_tables,
     connection_tables,
     correction_tables,
     credit_tables,
@@ -22,6 +23,7 @@ from pacs.dicom.attributes import ATTRIBUTES, Attribute
 
 ROOMS = (
     tables,
+    ai_tables,
     connection_tables,
     correction_tables,
     credit_tables,

@@ -19,12 +19,12 @@ from pacs.dictation.starting import MACHINE
 from pacs.dictation.steps import STEPS
 from pacs.local.workflow import WorkflowTables
 from pacs.reporting.credits import Balance
-from tests.ai.fake_models import FakeModels
 from tests.archive.conftest import Archive
 from tests.archive.conftest import archive as archive
 from tests.dictation.receiver import receiving
 from tests.dictation.test_steps import SAID, Job, submitted
 from tests.dictation.test_steps import models as models
+from tests.models.fake_models import FakeModels
 
 KILLED = 9
 

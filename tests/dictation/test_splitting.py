@@ -7,13 +7,13 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pacs.ai.openai_shaped import OpenAILanguage
-from pacs.ai.schemas import fault_of
 from pacs.dictation.requests import Exam
 from pacs.dictation.sentences import Sentence, sentences_of
 from pacs.dictation.splitting import split
+from pacs.models.openai_shaped import OpenAILanguage
+from pacs.models.schemas import fault_of
 from pacs.ports import Completion, Spoken
-from tests.ai.fake_models import serving
+from tests.models.fake_models import serving
 
 EXAMS = (Exam("803910", tele_code="R100000"), Exam("804102"), Exam("803310"))
 SAID = (

@@ -20,11 +20,11 @@ from pacs.people.organizations import NewMember, add_member
 from pacs.people.scope import Scope
 from pacs.reporting.credits import Balance, add_credits, read_balance
 from pacs.reporting.templates import create_template
-from tests.ai.fake_models import FakeModels, recording_of, serving
 from tests.archive.conftest import Archive
 from tests.archive.conftest import archive as archive
 from tests.dictation.receiver import answer, receiving
 from tests.functions.doors import PASSWORD
+from tests.models.fake_models import FakeModels, recording_of, serving
 
 BRAIN = Exam("803910", "ACC-1")  # "Bilgisayarlı tomografi"
 SPINE = Exam("804102", "ACC-2", template="BULGULAR: {{BULGULAR}}\nSONUÇ: {{SONUC}} {{IMZA}}", template_format="txt")

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from pacs.ai.openai_shaped import OpenAILanguage
 from pacs.dictation.structuring import structure
 from pacs.errors import ModelRefused
-from tests.ai.fake_models import FakeModels, serving
+from pacs.models.openai_shaped import OpenAILanguage
+from tests.models.fake_models import FakeModels, serving
 
 SAID = "Klinik: Baş ağrısı. Kanama yok. Orta hat yapıları yerinde. Sonuç: Normal inceleme."
 EMPTY = {"clinical": "", "technique": "", "comparison": "", "findings": "", "impression": ""}

@@ -30,12 +30,12 @@ from pacs.errors import (
 from pacs.people.organizations import NewMember, add_member, add_organization
 from pacs.people.scope import Scope
 from pacs.reporting.credits import Balance, add_credits, read_balance
-from tests.ai.fake_models import recording_of
 from tests.archive.conftest import Archive, LaterClock
 from tests.archive.conftest import archive as archive
 from tests.contract.conftest import DataApi
 from tests.contract.conftest import data_api as data_api
 from tests.functions.doors import PASSWORD
+from tests.models.fake_models import recording_of
 
 TWO = JobRequest((Exam("803910", "ACC-1"), Exam("804102", tele_code="R103001")), "1.2.3", "Ali^Veli", "", "tr", "tr")
 ONE = replace(TWO, exams=TWO.exams[:1])

@@ -20,10 +20,10 @@ from pacs.people.membership import find_by_id
 from pacs.people.organizations import NewMember, add_member, add_organization
 from pacs.people.scope import Scope
 from pacs.reporting.credits import Balance, add_credits, read_balance
-from tests.ai.fake_models import recording_of
 from tests.archive.conftest import KeptWorkflow
 from tests.functions.conftest import Clinic, Founded, opened
 from tests.functions.doors import PASSWORD, TurnedClock
+from tests.models.fake_models import recording_of
 
 BASE = "/api/external/v1"
 SINGLE, MULTI = BASE + "/report", BASE + "/pacs/report"

@@ -14,7 +14,6 @@ from sqlalchemy import text
 from pacs.dictation.jobs import end_job
 from pacs.people.keys import revoke_key
 from pacs.reporting.credits import Balance
-from tests.ai.fake_models import recording_of
 from tests.functions.conftest import Clinic
 from tests.functions.integrators import (
     BASE,
@@ -29,6 +28,7 @@ from tests.functions.integrators import (
     integrator_of,
     refused,
 )
+from tests.models.fake_models import recording_of
 
 __all__ = ["house", "integrator"]
 

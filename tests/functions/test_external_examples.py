@@ -11,9 +11,9 @@ import pytest
 from pacs.dictation import audio, requests, submitting
 from pacs.errors import ANSWERS
 from pacs.people.limits import PER_MINUTE
-from tests.ai.fake_models import recording_of
 from tests.functions.conftest import Clinic
 from tests.functions.integrators import SPOKEN, house, integrator_of, port
+from tests.models.fake_models import recording_of
 
 __all__ = ["house", "port"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ai.fake_models import FakeModels, serving
+from tests.models.fake_models import FakeModels, serving
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)

@@ -13,8 +13,8 @@ from pacs.bootstrap import local_workflow
 from pacs.people.scope import Scope
 from pacs.reporting.credits import add_credits, read_balance
 from pacs.reporting.templates import create_template
-from tests.ai.fake_models import FakeModels, recording_of, serving
 from tests.dictation.working import work
+from tests.models.fake_models import FakeModels, recording_of, serving
 from tests.portal.people import member
 from tests.portal.visits import show
 

@@ -5,7 +5,7 @@ from typing import Any
 import pyotp
 import pytest
 
-from functions.pages.answering import local_path
+from pacs.entry.portal import local_path
 from pacs.people.scope import MEMBER_ROLES
 from pacs.people.signing_in import LETS_IN
 from pacs.portal.pages import DOOR_SIGNS

@@ -22,7 +22,7 @@ FINDINGS = "<p>Sağ akciğerde <b>pnömotoraks yok</b>.</p>"
 class Outbox:
     sent: list[tuple[str, str, str]] = field(default_factory=list)
 
-    def send(self, to: str, subject: str, text: str) -> None:
+    def send(self, to: str, subject: str, text: str, *, html: str = "") -> None:
         self.sent.append((to, subject, text))
 
 

@@ -22,7 +22,19 @@ if TYPE_CHECKING:
     from pacs.local.workflow import WorkflowTables
     from pacs.people.ended import Ended
     from pacs.people.tokens import Tokens
-    from pacs.ports import Clock, Language, Mailer, ObjectStore, Queue, Secrets, Speech, Workflow
+    from pacs.ports import (
+        Clock,
+        Describer,
+        Endpoint,
+        Language,
+        Mailer,
+        ObjectStore,
+        Queue,
+        Secrets,
+        Speech,
+        Vault,
+        Workflow,
+    )
 
 
 @cache
@@ -85,6 +97,17 @@ class Services:
         return local_secrets(self.settings)
 
     @cached_property
+    def vault(self) -> Vault:
+        if self.settings.platform == "aws":
+            from pacs.aws.vault import SecretsManagerVault
+
+            client = aws_client("secretsmanager")
+            return SecretsManagerVault(self.settings.vault_prefix, self.settings.vault_key_arn, client)
+        from pacs.local.vault import VaultFile
+
+        return VaultFile(self.settings.home / "vault.json")
+
+    @cached_property
     def mailer(self) -> Mailer:
         if self.settings.platform == "aws":
             from pacs.aws.mail import SesMailer
@@ -101,6 +124,12 @@ class Services:
     @cached_property
     def language(self) -> Language:
         return language(self.settings)
+
+    def describer(self, endpoint: Endpoint) -> Describer:
+        return describer(endpoint)
+
+    def secret_setting(self, value: str) -> str:
+        return secret_text(value)
 
     @cached_property
     def clock(self) -> Clock:
@@ -183,7 +212,7 @@ def speech(settings: Settings) -> Speech:
 
         own = settings.speech_url.removeprefix("whisper:")
         return WhisperSpeech(Path(own) if own else settings.home / "whisper", is_own=bool(own))
-    from pacs.ai.openai_shaped import OpenAISpeech
+    from pacs.models.openai_shaped import OpenAISpeech
 
     return OpenAISpeech(settings.speech_url, partial(secret_text, settings.speech_key), settings.speech_model)
 
@@ -194,9 +223,16 @@ def language(settings: Settings) -> Language:
         if not getattr(settings, name):
             variable = variable_name(name)
             raise NotConfigured(f"nothing makes sections of text: set {variable}", field=variable)
-    from pacs.ai.openai_shaped import OpenAILanguage
+    from pacs.models.openai_shaped import OpenAILanguage
 
     return OpenAILanguage(settings.language_url, partial(secret_text, settings.language_key), settings.language_model)
+
+
+def describer(endpoint: Endpoint) -> Describer:
+    """What describes studies at this endpoint."""
+    from pacs.models.describing import DESCRIBERS
+
+    return DESCRIBERS[endpoint.shape](endpoint)
 
 
 @cache

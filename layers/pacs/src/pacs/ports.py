@@ -3,7 +3,7 @@
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -204,8 +204,11 @@ class Secrets(SigningKeys, Protocol):
 
 
 class Mailer(Protocol):
-    def send(self, to: str, subject: str, text: str) -> None:
-        """Send a plain text to one address. Raises `Unavailable` when it was not taken, `NotConfigured`."""
+    def send(self, to: str, subject: str, text: str, *, html: str = "") -> None:
+        """Send a plain text to one address, with the same as HTML beside it.
+
+        Raises `Unavailable` when it was not taken, `NotConfigured`.
+        """
 
 
 @dataclass(frozen=True)
@@ -243,6 +246,91 @@ class Language(Protocol):
         """
 
 
+Shape = Literal["openai", "anthropic", "generic", "bedrock", "mock"]
+Format = Literal["json_schema", "json_object", "text"]
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a model that describes studies is asked, and how. `key` tells ours when it is needed; it is not kept here.
+
+    `formats`: how it can be held to a schema, the strictest first; with "text" alone it is only told of it.
+    `patience_s`: how long one that has to start first is waited for. `foreign`: an organization has named the address,
+    not the owner, so that it must be a public one, or its origin one of `allowed` (joined by commas).
+    """
+
+    provider: str
+    shape: Shape
+    url: str
+    model: str
+    key: Callable[[], str] = field(repr=False)
+    formats: Sequence[Format] = ("json_schema", "json_object", "text")
+    timeout_s: float = 120.0
+    patience_s: float = 0.0
+    foreign: bool = False
+    allowed: str = ""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a model is asked: images are JPEG files. `turns`: what it answered before, and what was wrong with that."""
+
+    system: str
+    text: str
+    images: Sequence[bytes] = ()
+    schema: Mapping[str, Any] = field(default_factory=dict)
+    turns: Sequence[tuple[str, str]] = ()
+    most_tokens: int = 4096
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What one call took. Of `tokens_in`, `tokens_cached` were read before and cost less."""
+
+    tokens_in: int = 0
+    tokens_out: int = 0
+    tokens_cached: int = 0
+    images: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model said, as it said it, and the model that says to have said it."""
+
+    text: str
+    usage: Usage
+    model: str
+
+
+class Describer(Protocol):
+    def ask(self, question: Question) -> Answer:
+        """One call of one model; it is not repeated, except for what it has to be asked for in another way.
+
+        Raises `Unavailable` (with `retry_after_s` where the service tells it), `NotConfigured`, `ModelRefused`.
+        """
+
+
+class Vault(Protocol):
+    """Secrets of others that people give us, by name (`ai/<organization>/<provider>`); in no table and no answer."""
+
+    def read(self, name: str) -> str:
+        """The secret; empty when there is none. Raises `Unavailable`."""
+
+    def keep(self, name: str, secret: str) -> None:
+        """Keep a secret in place of the one before. Raises `Unavailable`, `BadRequest` for what is no name."""
+
+    def forget(self, name: str) -> None:
+        """Keep it no longer; one that is not there is no error."""
+
+
+def vault_name(name: str) -> str:
+    """The name of a secret. Raises BadRequest for one that Secrets Manager would not take."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}(/[A-Za-z0-9_-]{1,64}){0,4}", name):
+        raise BadRequest("a secret is named by letters, digits, -, _ and / between them", field="name")
+    return name
+
+
 class Clock(Protocol):
     def now(self) -> datetime:
         """The time, aware, in UTC."""
@@ -273,3 +361,10 @@ class Services(Protocol):
     def clock(self) -> Clock: ...
     @property
     def secrets(self) -> Secrets: ...
+    @property
+    def vault(self) -> Vault: ...
+    @property
+    def mailer(self) -> Mailer: ...
+    def describer(self, endpoint: Endpoint) -> Describer: ...
+    def secret_setting(self, value: str) -> str:
+        """What a setting says that may be the ARN of a secret instead. Raises `NotConfigured`, `Unavailable`."""

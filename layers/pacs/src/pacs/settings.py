@@ -14,6 +14,10 @@ def variable(default: Any, help: str, *, unit: str = "") -> Any:
     return field(default=default, metadata={"help": help, "unit": unit})
 
 
+AI_KEY = "API key of that service, or (AWS) the ARN of the secret in Secrets Manager that holds it alone."
+AI_MODEL = "Model that it is asked for."
+
+
 @dataclass(frozen=True)
 class Settings:
     platform: str = variable("local", "Where the ports' real things are: `local` or `aws`.")
@@ -120,6 +124,47 @@ class Settings:
         "", "API key of that service, or (AWS) the ARN of the secret in Secrets Manager that holds it alone."
     )
     language_model: str = variable("", "Model that the service is asked for.")
+    vault_prefix: str = variable("", "AWS: what the names of secrets begin with that administrators give us.")
+    vault_key_arn: str = variable("", "AWS: ARN of the key that these are encrypted with.")
+    ai_openai_url: str = variable("https://api.openai.com/v1", "Where OpenAI is asked for pre-reports.")
+    ai_openai_key: str = variable("", AI_KEY)
+    ai_openai_model: str = variable("gpt-5.5", AI_MODEL)
+    ai_claude_url: str = variable("https://api.anthropic.com", "Where Claude is asked for pre-reports.")
+    ai_claude_key: str = variable("", AI_KEY)
+    ai_claude_model: str = variable("claude-sonnet-4-5", AI_MODEL)
+    ai_gemini_url: str = variable(
+        "https://generativelanguage.googleapis.com/v1beta/openai", "Where Gemini is asked for pre-reports."
+    )
+    ai_gemini_key: str = variable("", AI_KEY)
+    ai_gemini_model: str = variable("gemini-2.5-pro", AI_MODEL)
+    ai_qwen_url: str = variable(
+        "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", "Where Qwen is asked for pre-reports."
+    )
+    ai_qwen_key: str = variable("", AI_KEY)
+    ai_qwen_model: str = variable("qwen-vl-max", AI_MODEL)
+    ai_deepseek_url: str = variable("https://api.deepseek.com", "Where DeepSeek, which sees no images, is asked.")
+    ai_deepseek_key: str = variable("", AI_KEY)
+    ai_deepseek_model: str = variable("deepseek-chat", AI_MODEL)
+    ai_medgemma_url: str = variable("", "Where an own MedGemma is asked (`https://…/v1`); it may have to start first.")
+    ai_medgemma_key: str = variable("", AI_KEY)
+    ai_medgemma_model: str = variable("google/medgemma-4b-it", AI_MODEL)
+    ai_rai_llm_url: str = variable("", "Where an own OpenAI-shaped service such as vLLM is asked (`https://…/v1`).")
+    ai_rai_llm_key: str = variable("", AI_KEY)
+    ai_rai_llm_model: str = variable("Qwen/Qwen2.5-VL-7B-Instruct", AI_MODEL)
+    ai_radialog_url: str = variable("", "Where an own RaDialog is asked: a POST of JSON.")
+    ai_radialog_key: str = variable("", AI_KEY)
+    ai_radialog_model: str = variable("radialog", AI_MODEL)
+    ai_bedrock_url: str = variable("", "Another endpoint of Amazon Bedrock than that of the region.")
+    ai_bedrock_model: str = variable(
+        "", "Model or inference profile of Amazon Bedrock that describes studies; empty: none."
+    )
+    ai_allow: str = variable(
+        "",
+        "Origins that administrators may name as an AI provider's though they are not public or not https, joined by"
+        " commas: `http://10.0.0.7:8000`.",
+    )
+    ai_mock: bool = variable(False, "rai-mock, whose drafts are made up, may answer in a stage named `prod`.")
+    ai_health_mail: str = variable("", "Address that hears each morning which AI providers work; empty: nobody does.")
     callback_allow: str = variable(
         "",
         "Origins that callbacks may lead to though they are not public or not https, joined by commas:"

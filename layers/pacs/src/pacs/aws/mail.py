@@ -7,16 +7,17 @@ from pacs.errors import NotConfigured
 
 
 class SesMailer:
-    """Plain texts, sent from one address."""
+    """Plain texts, with HTML beside them where there is some, sent from one address."""
 
     def __init__(self, sender: str, client: Any) -> None:
         self._sender = sender
         self._client = client
 
-    def send(self, to: str, subject: str, text: str) -> None:
+    def send(self, to: str, subject: str, text: str, *, html: str = "") -> None:
         if not self._sender:
             raise NotConfigured("no address to send e-mails from", field="PACS_MAIL_SENDER")
-        body = {"Text": {"Data": text, "Charset": "UTF-8"}}
+        parts = {"Text": text, **({"Html": html} if html else {})}
+        body = {kind: {"Data": said, "Charset": "UTF-8"} for kind, said in parts.items()}
         with translated("the e-mail service", missing={}):
             self._client.send_email(
                 FromEmailAddress=self._sender,

@@ -7,10 +7,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from pacs.ai.schemas import object_of
 from pacs.dictation.examinations import examination_of
 from pacs.dictation.requests import Exam
 from pacs.dictation.sentences import Sentence
+from pacs.models.schemas import object_of
 from pacs.ports import Language
 
 NUMBER = {"type": "integer"}

@@ -5,7 +5,7 @@ What it writes is a draft; `pacs.dictation.guarding` compares it with what was s
 
 import json
 
-from pacs.ai.schemas import object_of
+from pacs.models.schemas import object_of
 from pacs.ports import Language
 from pacs.reporting.body import SECTIONS, Sections
 from pacs.reporting.documents import NAMES

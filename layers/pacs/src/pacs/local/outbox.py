@@ -23,21 +23,24 @@ class OutboxFolder:
         self._clock = clock
         self._sender = sender or SENDER
 
-    def send(self, to: str, subject: str, text: str) -> None:
+    def send(self, to: str, subject: str, text: str, *, html: str = "") -> None:
         now = self._clock.now()
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             unfinished = self._folder / f".{uuid.uuid4().hex}"
             unfinished.touch(mode=0o600)
-            unfinished.write_bytes(message(self._sender, to, subject, text, now))
+            unfinished.write_bytes(message(self._sender, to, subject, (text, html), now))
             unfinished.replace(self._folder / f"{now:%Y%m%dT%H%M%S%f}-{uuid.uuid4().hex[:8]}.eml")
         except OSError as error:
             raise Unavailable("the outbox cannot be written") from error
 
 
-def message(sender: str, to: str, subject: str, text: str, at: datetime) -> bytes:
+def message(sender: str, to: str, subject: str, body: tuple[str, str], at: datetime) -> bytes:
+    text, html = body
     made = EmailMessage()
     made["From"], made["To"], made["Subject"] = sender, to, subject
     made["Date"] = format_datetime(at)
     made.set_content(text)
+    if html:
+        made.add_alternative(html, subtype="html")
     return made.as_bytes()

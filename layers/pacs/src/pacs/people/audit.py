@@ -39,6 +39,8 @@ Action = Literal[
     "send-report",
     "send-callback",
     "change-template",
+    "ask-ai",
+    "change-ai",
     "read-audit",
 ]
 # Event and type: User Authentication (Login, Logout); Security Alert (User Security Attributes, Security Roles, Object
@@ -70,6 +72,8 @@ EVENTS: dict[Action, tuple[str, str]] = {
     "send-report": ("110106", ""),
     "send-callback": ("110106", ""),
     "change-template": ("110100", ""),
+    "ask-ai": ("110106", ""),
+    "change-ai": ("110113", "110135"),
     "read-audit": ("110101", ""),
 }
 # What these codes mean. Source: PS3.16 CID 400 and 401

@@ -35,6 +35,9 @@ Action = Literal[
     "reports.send",
     "reports.dictate",
     "dictations.write",
+    "ai.read",
+    "ai.ask",
+    "ai.manage",
     "templates.read",
     "templates.change",
     "letterheads.change",
@@ -80,6 +83,10 @@ ALLOWED: dict[Action, tuple[Holder, ...]] = {
     "reports.dictate": ("manager",),
     # One's own, in the portal; they cost credits, too.
     "dictations.write": ("radiologist", "individual"),
+    # What models say of images is for those who can tell whether it is so.
+    "ai.read": ("admin", "radiologist", "individual"),
+    "ai.ask": ("radiologist", "individual"),
+    "ai.manage": ("admin", "individual"),
     "templates.read": ("admin", "radiologist", "individual"),
     "templates.change": ("admin", "radiologist", "individual"),
     "letterheads.change": ("admin", "centre", "individual"),

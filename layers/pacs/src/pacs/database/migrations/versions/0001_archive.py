@@ -20,6 +20,7 @@ def upgrade() -> None:
             "dictation",
             "reading",
             "reporting",
+            "ai",
             "shares",
             "worklist",
             "corrections",

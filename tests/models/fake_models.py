@@ -1,8 +1,8 @@
 """A service of models that speaks OpenAI's shape over HTTP, small and without any model: answers follow from requests.
 
 As a fixture: `with serving() as models:`, then PACS_SPEECH_URL and PACS_LANGUAGE_URL are `models.url`; `models.asked`
-tells what was asked. As a process: `python -m tests.ai.fake_models --port 9100`; `POST /troubles` with a JSON list does
-what `models.troubles` does.
+tells what was asked. As a process: `python -m tests.models.fake_models --port 9100`; `POST /troubles` with a JSON list
+does what `models.troubles` does.
 
 It hears what `recording_of` has written into a recording, in all others `models.text`. A sentence that names an
 examination (its name, or its SUT code) begins it. Sentences that begin with the name of a section (Klinik, Teknik,

@@ -1,4 +1,4 @@
-"""How pages are answered: as whole documents, as errors that people can read, or by leading elsewhere."""
+"""How pages of the portal are answered: as whole documents, as errors that people can read, or by leading elsewhere."""
 
 from dataclasses import replace
 from typing import Any

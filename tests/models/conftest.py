@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.ai.fake_models import FakeModels, serving
+from tests.models.fake_models import FakeModels, serving
 
 
 @pytest.fixture

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from pacs.ai.calling import retry_after_s
-from pacs.ai.openai_shaped import OpenAILanguage, OpenAISpeech
-from pacs.ai.schemas import fault_of, object_of
 from pacs.bootstrap import Services
 from pacs.dictation.audio import recognise
 from pacs.errors import ModelRefused, NotConfigured, PacsError, Unavailable
+from pacs.models.calling import retry_after_s
+from pacs.models.openai_shaped import OpenAILanguage, OpenAISpeech
+from pacs.models.schemas import fault_of, object_of
 from pacs.ports import Spoken
 from pacs.settings import Settings
-from tests.ai.fake_models import FakeModels, recording_of
+from tests.models.fake_models import FakeModels, recording_of
 
 SCHEMA = object_of(**{name: {"type": "string"} for name in ("clinical", "technique", "comparison", "findings")})
 SCHEMA["properties"]["impression"] = {"type": "string"}
@@ -125,7 +125,7 @@ def test_a_wrong_address_names_its_setting(models: FakeModels, path: str) -> Non
 
 
 def test_who_does_not_answer_in_time_is_unavailable(models: FakeModels, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pacs.ai.openai_shaped.LANGUAGE_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("pacs.models.openai_shaped.LANGUAGE_TIMEOUT_S", 0.2)
     models.slow_s = 30
     assert isinstance(failure(models, "slow"), Unavailable)
 

@@ -8,9 +8,9 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pacs.ai.calling import Service
-from pacs.ai.schemas import fault_of
 from pacs.errors import ModelRefused
+from pacs.models.calling import Service
+from pacs.models.schemas import fault_of
 from pacs.ports import Completion, Spoken
 
 if TYPE_CHECKING:

@@ -1,0 +1,145 @@
+-- Pre-reports. What administrators say of a provider; its key lies in the vault, of which `key_hint` is the end.
+create table ai_service_providers (
+  organization_id uuid not null references organizations (id),
+  provider text collate "C" not null,
+  enabled boolean not null,
+  url text not null,
+  model text not null,
+  key_hint text not null,
+  monthly_budget numeric(14, 4) check (monthly_budget >= 0),
+  warn_percent integer not null check (warn_percent between 1 and 100),
+  updated_at timestamptz not null,
+  primary key (organization_id, provider)
+);
+
+-- Whether studies may leave the house, without what identifies.
+create table ai_consents (
+  organization_id uuid primary key references organizations (id),
+  consent boolean not null,
+  member_id uuid references organization_members (id),
+  changed_at timestamptz not null
+);
+
+-- US dollars for a million tokens, and for an image, from a day on. Without an organization: what we have read.
+create table ai_prices (
+  id bigint generated always as identity primary key,
+  organization_id uuid not null references organizations (id),
+  provider text collate "C" not null,
+  model text collate "C" not null,
+  effective_from date not null,
+  tokens_in numeric(14, 6) not null check (tokens_in >= 0),
+  tokens_cached numeric(14, 6) not null check (tokens_cached >= 0),
+  tokens_out numeric(14, 6) not null check (tokens_out >= 0),
+  image numeric(14, 6) not null check (image >= 0),
+  unique (organization_id, provider, model, effective_from)
+);
+
+-- One press of the button. `request_key` is of the press: the same one again is the same job. Who works on it holds it
+-- until `held_until`. `attempts` tells which providers were asked or passed over, and why.
+create table ai_jobs (
+  id uuid primary key,
+  organization_id uuid not null references organizations (id),
+  study_instance_uid text collate "C" not null,
+  member_id uuid references organization_members (id),
+  request_key text collate "C" not null,
+  provider text collate "C" not null,
+  preset text collate "C" not null,
+  language text collate "C" not null,
+  status text collate "C" not null default 'queued'
+    check (status in ('queued', 'running', 'completed', 'failed', 'cancelled')),
+  step text collate "C" not null default '',
+  reason text not null default '',
+  attempts jsonb not null default '[]',
+  images integer not null default 0 check (images >= 0),
+  held_until timestamptz,
+  created_at timestamptz not null,
+  started_at timestamptz,
+  ended_at timestamptz,
+  unique (organization_id, request_key)
+);
+
+create index ai_jobs_of_study on ai_jobs (organization_id, study_instance_uid, created_at);
+create index ai_jobs_by_time on ai_jobs (organization_id, created_at desc, id);
+
+-- What a model made of a study. Never a report by itself: `report_id` is the draft of a human that it went into.
+create table ai_report_drafts (
+  id uuid primary key,
+  organization_id uuid not null references organizations (id),
+  study_instance_uid text collate "C" not null,
+  job_id uuid not null unique references ai_jobs (id) on delete cascade,
+  provider text collate "C" not null,
+  model text collate "C" not null,
+  preset text collate "C" not null,
+  language text collate "C" not null,
+  document jsonb not null,
+  images jsonb not null,
+  critical boolean not null,
+  cost numeric(14, 6),
+  created_at timestamptz not null,
+  report_id uuid references reports (id) on delete set null,
+  taken_by uuid references organization_members (id),
+  taken_at timestamptz
+);
+
+create index ai_report_drafts_of_study on ai_report_drafts (organization_id, study_instance_uid, created_at);
+
+-- One call of a model: what it took, and what that cost by the price of then. A cost that nobody knows is null.
+create table ai_usage_events (
+  id bigint generated always as identity primary key,
+  organization_id uuid not null references organizations (id),
+  at timestamptz not null,
+  purpose text collate "C" not null check (purpose in ('draft', 'health', 'test', 'evaluation')),
+  provider text collate "C" not null,
+  model text collate "C" not null,
+  member_id uuid,
+  study_instance_uid text collate "C",
+  job_id uuid,
+  outcome text collate "C" not null,
+  tokens_in integer not null,
+  tokens_out integer not null,
+  tokens_cached integer not null,
+  images integer not null,
+  seconds double precision not null,
+  cost numeric(14, 6),
+  price jsonb
+);
+
+create index ai_usage_events_by_time on ai_usage_events (organization_id, at, id);
+create index ai_usage_events_of_job on ai_usage_events (job_id);
+
+-- US dollars of a calendar month: spent, and held for calls that run.
+create table ai_budgets (
+  organization_id uuid not null references organizations (id),
+  provider text collate "C" not null,
+  month date not null,
+  spent numeric(14, 6) not null default 0,
+  held numeric(14, 6) not null default 0 check (held >= 0),
+  warned boolean not null default false,
+  primary key (organization_id, provider, month)
+);
+
+-- Who fails again and again is left alone until `open_until`.
+create table ai_circuits (
+  organization_id uuid not null references organizations (id),
+  provider text collate "C" not null,
+  failures integer not null,
+  open_until timestamptz,
+  primary key (organization_id, provider)
+);
+
+-- Each provider is asked something tiny once a day; `failure` is empty when it answered.
+create table ai_health_checks (
+  id bigint generated always as identity primary key,
+  organization_id uuid not null references organizations (id),
+  run_id uuid not null,
+  provider text collate "C" not null,
+  model text collate "C" not null,
+  checked_at timestamptz not null,
+  kind text collate "C" not null check (kind in ('text', 'image')),
+  failure text not null,
+  latency_ms integer not null,
+  cost numeric(14, 6),
+  unique (run_id, organization_id, provider, kind)
+);
+
+create index ai_health_checks_by_time on ai_health_checks (organization_id, checked_at);

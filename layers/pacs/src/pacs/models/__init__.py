@@ -1,0 +1,1 @@
+"""Models of others behind the ports Speech, Language and Describer."""
