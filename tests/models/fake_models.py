@@ -1,8 +1,15 @@
-"""A service of models that speaks OpenAI's shape over HTTP, small and without any model: answers follow from requests.
+"""A service of models over HTTP, small and without any model: answers follow from requests.
 
-As a fixture: `with serving() as models:`, then PACS_SPEECH_URL and PACS_LANGUAGE_URL are `models.url`; `models.asked`
-tells what was asked. As a process: `python -m tests.models.fake_models --port 9100`; `POST /troubles` with a JSON list
-does what `models.troubles` does.
+It speaks OpenAI's shape, Anthropic's, Amazon Bedrock's and the plain one of our own (see `fake_shapes`).
+As a fixture: `with serving() as models:`, then PACS_SPEECH_URL, PACS_LANGUAGE_URL and PACS_AI_OPENAI_URL are
+`models.url`, those of other shapes `models.url_of(shape)`; `models.asked` tells what was asked: each member of a
+request's body, and beside it `path`, `authorization`, `headers` (small letters), `sent` (the body's bytes) and, for
+questions about images, `seen` (the files, as bytes) and `said` (all texts, joined).
+As a process: `python -m tests.models.fake_models --port 9100`; `POST /troubles` with a JSON list does what
+`models.troubles` does.
+
+A question whose schema is told of is answered with a document that keeps to it: `models.finding` in its texts,
+`models.critical` in its critical findings, every image in its lists of numbers; without a schema, with the finding.
 
 It hears what `recording_of` has written into a recording, in all others `models.text`. A sentence that names an
 examination (its name, or its SUT code) begins it. Sentences that begin with the name of a section (Klinik, Teknik,
@@ -15,15 +22,40 @@ import random
 import re
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
+from urllib.parse import unquote
 
-# busy: 429 with Retry-After. down: 500. slow: after slow_s. broken: no JSON where some was asked for. refused: 400.
-Trouble = Literal["busy", "down", "slow", "broken", "refused"]
+from tests.models.fake_shapes import GENERIC, Said, Told, answer_to, filled, refusal_at, told_of
+
+# busy: 429 with Retry-After. starting: 503. overloaded: 529. slow: after slow_s. broken: no JSON where some was asked
+# for. wrong: a document that keeps to no schema. thinking: thoughts and a fence around the document. silent: no text.
+# garbled: what is no JSON at all. dropped: nothing, and the line is cut.
+Trouble = Literal[
+    "busy",
+    "down",
+    "starting",
+    "overloaded",
+    "refused",
+    "forbidden",
+    "missing",
+    "slow",
+    "broken",
+    "wrong",
+    "thinking",
+    "silent",
+    "garbled",
+    "dropped",
+]
+STATUSES: dict[Trouble | None, int] = {
+    **{"busy": 429, "down": 500, "starting": 503, "overloaded": 529},
+    **{"refused": 400, "forbidden": 403, "missing": 404},
+}
+Shape = Literal["openai", "anthropic", "generic", "bedrock"]
 SAMPLES_A_SECOND = 8000
 SECTIONS = {
     "clinical": ("klinik", "clinical"),
@@ -39,6 +71,9 @@ class FakeModels:
 
     url: str = ""
     text: str = "Bulgular normaldir. Sonuç: Patoloji saptanmadı."
+    finding: str = "Akciğer parankimi doğaldır. Pnömotoraks izlenmedi."
+    critical: tuple[str, ...] = ()
+    cached: int = 0  # of the tokens of each question
     troubles: list[Trouble] = field(default_factory=list)
     always: dict[str, Trouble] = field(default_factory=dict)
     formats: tuple[str, ...] = ("json_schema", "json_object", "text", "verbose_json", "json")
@@ -65,13 +100,35 @@ class FakeModels:
         ]
         return {"text": text} | ({"segments": segments} if form["response_format"] == b"verbose_json" else {})
 
-    def completion(self, body: dict[str, Any], trouble: Trouble | None) -> dict[str, Any]:
-        told, asked = (body["messages"][at]["content"] for at in (0, 1))
-        document = split(json.loads(asked)) if '"parts"' in told else structured(json.loads(asked))
-        content = '{"broken": ' if trouble == "broken" else json.dumps(document, ensure_ascii=False)
-        usage = {"prompt_tokens": len(told + asked) // 4, "completion_tokens": len(content) // 4}
-        choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": content}}
-        return {"object": "chat.completion", "choices": [choice], "usage": usage}
+    def url_of(self, shape: Shape) -> str:
+        """The address for a provider of this shape."""
+        root = self.url.removesuffix("/v1")
+        return {"openai": self.url, "generic": root + GENERIC}.get(shape, root)
+
+    def answer_text(self, told: Told, trouble: Trouble | None) -> str:
+        """What is said to a question: a dictation's document, a pre-report's, or the finding."""
+        if trouble == "broken":
+            return '{"broken": '
+        asked = dictation_in(told.texts[0])
+        if asked:
+            document = split(asked) if '"parts"' in told.system else structured(asked)
+        elif told.schema:
+            document = filled(told.schema, self.finding, self.critical, len(told.images))
+        else:
+            return self.finding
+        text = json.dumps({"of": "no use"} if trouble == "wrong" else document, ensure_ascii=False)
+        if trouble == "thinking":
+            return f"<think>Is it {{this}}? Or {{}}…</think>Here it is:\n```json\n{text}\n```\n"
+        return text
+
+
+def dictation_in(text: str) -> dict[str, Any]:
+    """A dictation that is to be made a report of; nothing in other questions."""
+    try:
+        asked = json.loads(text)
+    except ValueError:
+        return {}
+    return asked if isinstance(asked, dict) and {"dictation", "sentences"} & asked.keys() else {}
 
 
 def sentences(text: str) -> list[str]:
@@ -144,38 +201,64 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/troubles":
             self.models.troubles[:] = json.loads(body)
             return self.answer(200, {})
+        path = unquote(self.path)
         is_form = content_type.startswith("multipart/")
         asked: dict[str, Any] = form_of(content_type, body) if is_form else json.loads(body)
-        self.models.asked.append({"path": self.path, "authorization": self.headers["Authorization"], **asked})
-        said = heard(asked["file"]) if is_form else "\n".join(each["content"] for each in asked["messages"])
+        told = None if is_form else told_of(path, asked)
+        about: dict[str, Any] = (
+            {"seen": list(told.images), "said": "\n".join((told.system, *told.texts))} if told else {}
+        )
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        here = {"path": path, "authorization": self.headers["Authorization"], "headers": headers, "sent": body}
+        self.models.asked.append({**here, **about, **asked})
+        said = heard(asked["file"]) if is_form else about.get("said", "")
         trouble = self.models.trouble(said)
-        if self.models.key and self.headers["Authorization"] != f"Bearer {self.models.key}":
-            return self.refuse(401, "Incorrect API key provided")
+        if trouble == "dropped":
+            return None
         if trouble == "slow":
             self.models.closing.wait(self.models.slow_s)
-        statuses = {"busy": 429, "down": 500, "refused": 400}
-        if trouble in statuses:
-            return self.refuse(statuses[trouble], "no")
-        wanted = asked.get("response_format", {"type": "text"})
-        wanted = wanted.decode() if isinstance(wanted, bytes) else wanted["type"]
-        if wanted not in self.models.formats:
-            return self.refuse(400, f"response_format '{wanted}' is not supported")
-        for name in asked.keys() & {*self.models.without}:
-            return self.refuse(400, f"'{name}' is not supported")
+        if refusal := self.refusal(asked, told, trouble):
+            return self.refuse(*refusal)
         if self.path == "/v1/audio/transcriptions":
             return self.answer(200, self.models.transcription(asked))
-        if self.path == "/v1/chat/completions":
-            return self.answer(200, self.models.completion(asked, trouble))
-        return self.refuse(404, "there is nothing here")
+        if told is None:
+            return self.refuse(404, "there is nothing here")
+        if trouble == "garbled":
+            return self.send(200, b"<html>Bad Gateway</html>", {})
+        answered = Said(self.models.answer_text(told, trouble), told.tokens, self.models.cached, told.model)
+        return self.answer(200, answer_to(path, answered, trouble == "silent"))
+
+    def refusal(self, asked: dict[str, Any], told: Told | None, trouble: Trouble | None) -> tuple[int, str] | None:
+        """Why a request is not answered, where it is not."""
+        if self.models.key and self.models.key not in self.keys():
+            return 401, "Incorrect API key provided"
+        if trouble in STATUSES:
+            return STATUSES[trouble], "no"
+        told_format = told.format if told else "text"
+        wanted = asked["response_format"].decode() if "file" in asked else told_format
+        if wanted not in self.models.formats:
+            named = "output_config.format" if "output_config" in asked else "response_format"
+            return 400, f"{named} '{wanted}' is not supported"
+        members = {*asked, *asked.get("inferenceConfig", {})}
+        return next(((400, f"'{name}' is not supported") for name in self.models.without if name in members), None)
+
+    def keys(self) -> Sequence[str]:
+        """The keys that came, wherever a shape puts them."""
+        told = self.headers["Authorization"] or ""
+        bearer, signed = told.removeprefix("Bearer "), re.search("Credential=([^/]+)/", told)
+        return (bearer, self.headers.get("x-api-key", ""), signed[1] if signed else "")
 
     def refuse(self, status: int, message: str) -> None:
-        headers = {"Retry-After": self.models.retry_after} if status == 429 else {}
-        self.answer(status, {"error": {"message": message, "type": "error"}}, headers)
+        headers, document = refusal_at(unquote(self.path), status, message)
+        again = {"Retry-After": self.models.retry_after} if status == 429 else {}
+        self.answer(status, document, headers | again)
 
     def answer(self, status: int, document: dict[str, Any], headers: dict[str, str] | None = None) -> None:
-        body = json.dumps(document).encode()
+        self.send(status, json.dumps(document).encode(), headers or {})
+
+    def send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)
-        told = {"Content-Type": "application/json", "Content-Length": str(len(body)), **(headers or {})}
+        told = {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}
         for name, value in told.items():
             self.send_header(name, value)
         self.end_headers()

@@ -60,11 +60,12 @@ class Origin(NamedTuple):
 
 @dataclass(frozen=True)
 class Sent:
-    """What became of a call: the status and body of the whole answer, or why there is none."""
+    """What became of a call: status and body of the whole answer and when to ask again, or why there is none."""
 
     took_ms: int
     status: int | None = None
     body: bytes = b""
+    retry_after: str = ""
     failure: Failure | Literal[""] = ""
 
 
@@ -161,8 +162,8 @@ class Deadline:
 class Line(io.RawIOBase):
     """A connection as http.client wants one, in which every wait ends with the deadline, and answers with a size."""
 
-    def __init__(self, connected: socket.socket, deadline: Deadline) -> None:
-        self.connected, self.deadline = connected, deadline
+    def __init__(self, connected: socket.socket, deadline: Deadline, max_bytes: int) -> None:
+        self.connected, self.deadline, self.max_bytes = connected, deadline, max_bytes
         self.received_bytes = 0
 
     def readable(self) -> bool:
@@ -172,7 +173,7 @@ class Line(io.RawIOBase):
         self.connected.settimeout(self.deadline.left_s())
         count = self.connected.recv_into(buffer)
         self.received_bytes += count
-        if self.received_bytes > ANSWER_MAX_BYTES:
+        if self.received_bytes > self.max_bytes:
             raise Unsent("too-large")
         return count
 
@@ -191,10 +192,14 @@ class Line(io.RawIOBase):
 
 @dataclass(frozen=True)
 class Door:
-    """The way out. `allowed` origins may lie anywhere and may be http: for development."""
+    """The way out. `allowed` origins may lie anywhere and may be http: for development. `limit_s` is for a whole call,
+    `connect_s` for its beginning.
+    """
 
     allowed: frozenset[Origin] = frozenset()
     limit_s: float = LIMIT_S
+    connect_s: float = LIMIT_S
+    answer_max_bytes: int = ANSWER_MAX_BYTES
     resolve: Callable[[str, int], Sequence[str]] = resolve
     dial: Callable[[str, int, float], socket.socket] = dial
     trusted: Callable[[], ssl.SSLContext] = trusted
@@ -203,15 +208,15 @@ class Door:
         """Call an address once. Whatever goes wrong there is told, not raised."""
         began = time.monotonic()
         try:
-            status, answer = self._call(url, body, headers)
+            status, answer, retry_after = self._call(url, body, headers)
         except Unsent as unsent:
             return Sent(elapsed_ms(began), failure=unsent.failure)
         except tuple(kind for kind, _ in FAILURES) as error:
             failure = next(failure for kind, failure in FAILURES if isinstance(error, kind))
             return Sent(elapsed_ms(began), failure=failure)
-        return Sent(elapsed_ms(began), status, answer)
+        return Sent(elapsed_ms(began), status, answer, retry_after)
 
-    def _call(self, url: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
+    def _call(self, url: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes, str]:
         try:
             origin, parts = origin_of(url), urlsplit(url)
             target = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=PATH_SAFE)
@@ -222,10 +227,10 @@ class Door:
         deadline = Deadline(self.limit_s)
         with self._connected(origin, deadline) as connected:
             call: Any = http.client.HTTPConnection(origin.host, origin.port)
-            call.sock = Line(connected, deadline)
+            call.sock = Line(connected, deadline, self.answer_max_bytes)
             call.request("POST", target, body, {**headers, "Host": authority(origin), "Connection": "close"})
             answer = call.getresponse()
-            return answer.status, answer.read()
+            return answer.status, answer.read(), answer.getheader("Retry-After", "")
 
     def _connected(self, origin: Origin, deadline: Deadline) -> socket.socket:
         """A connection that is safe to talk over. Raises Unsent, OSError."""
@@ -244,7 +249,7 @@ class Door:
         fault: OSError = socket.gaierror("no address")
         for count, address in enumerate(addresses):
             try:
-                return self.dial(address, port, deadline.left_s() / (len(addresses) - count))
+                return self.dial(address, port, min(deadline.left_s(), self.connect_s) / (len(addresses) - count))
             except OSError as error:
                 fault = error
         raise fault

@@ -1,0 +1,56 @@
+"""What is in an answer of a model? Asked by the adapters, and by whoever gave a model a schema."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+NO_JSON, NO_TEXT = "it is no JSON", "it holds characters that are no text"
+MOST_TRIED, MOST_COUNTED = 100, 10**9
+
+
+def document_in(text: str) -> tuple[dict[str, Any], str]:
+    """The JSON object in a text, and what is wrong with it (empty: nothing).
+
+    Some think aloud first, and some put a fence around what they were asked for. Of several objects the longest counts.
+    """
+    said = text.rpartition("</think>")[2]
+    decoder = json.JSONDecoder(parse_constant=no_number)
+    document, longest, at = None, 0, said.find("{")
+    for _ in range(MOST_TRIED):
+        if at < 0:
+            break
+        try:
+            found, end = decoder.raw_decode(said, at)
+        except (ValueError, RecursionError):
+            end = at + 1
+        else:
+            if end - at > longest:
+                document, longest = found, end - at
+        at = said.find("{", end)
+    if document is None:
+        return {}, NO_JSON
+    return (document, "") if is_text(document) else ({}, NO_TEXT)
+
+
+def no_number(name: str) -> None:
+    """NaN and the infinities are Python's, not JSON's."""
+    raise ValueError(name)
+
+
+def is_text(document: Any) -> bool:
+    """Whether UTF-8 can tell it and PostgreSQL keeps it: halves of surrogate pairs and NUL are neither's."""
+    told = json.dumps(document, ensure_ascii=False)
+    return "\\u0000" not in told and told == as_text(told)
+
+
+def as_text(said: str) -> str:
+    """What was said, without what is no text."""
+    return said.encode("utf-8", "replace").decode().replace("\0", "")
+
+
+def count(document: Any, *path: str) -> int:
+    """A number that a service counted, where it did."""
+    for name in path:
+        document = document.get(name) if isinstance(document, Mapping) else None
+    is_count = isinstance(document, int) and not isinstance(document, bool) and 0 <= document <= MOST_COUNTED
+    return document if is_count else 0
