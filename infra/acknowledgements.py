@@ -13,6 +13,10 @@ CDK_FUNCTION = "A helper of CDK itself, which runs during deployments and at no 
 INLINE = "Each role has the one policy that its function needs; nothing else could share it."
 OBJECTS = "Every object of this store: whose they are is the Scope's business, not IAM's."
 NO_REPLICA = "One region keeps eleven nines; a second one is the owner's choice and doubles the bill."
+INSIDE = "CloudFront comes through its own interface in this VPC; out of it leads no way to this listener."
+OWN_ADDRESSES = "The addresses of this VPC alone, which the rule cannot read."
+ECS_AGENT = "What the agent of ECS asks for, by CDK; these actions know no narrower resource."
+MACHINES = "arn:aws:autoscaling:{region}:<AWS::AccountId>:autoScalingGroup:*:autoScalingGroupName/<MachinesASGF42F51CA>"
 AWS_POLICY = "arn:<AWS::Partition>:iam::aws:policy/service-role"
 ORIGINALS = "{prefix}data:ExportsOutputFnGetAttOriginals63BA965BArn26B89E1C"
 DERIVED = "{prefix}data:ExportsOutputFnGetAttDerived2F7F6E82ArnEC19F768"
@@ -86,6 +90,38 @@ ACKNOWLEDGED: tuple[tuple[str, str, str], ...] = (
     ("edge/Site", "HIPAA.Security-S3BucketLoggingEnabled", "As AwsSolutions-S1."),
     ("edge/Site", "HIPAA.Security-S3BucketReplicationEnabled", "Built from the repository."),
     ("edge/Site", "HIPAA.Security-S3DefaultEncryptionKMS", "Published files; S3's own key will do."),
+    # RAI LLM
+    ("rai-llm/Balancer/Http", "HIPAA.Security-ALBHttpToHttpsRedirection", INSIDE),
+    ("rai-llm/Balancer/Http", "HIPAA.Security-ELBv2ACMCertificateRequired", INSIDE),
+    ("rai-llm/Distribution", "AwsSolutions-CFR1", "Our functions alone call it, from whichever region."),
+    ("rai-llm/Distribution", "AwsSolutions-CFR2", "Whoever lacks the token gets nothing but 401 and 404."),
+    ("rai-llm/Distribution", "AwsSolutions-CFR3", "The balancer behind it writes down each call."),
+    ("rai-llm/Distribution", "AwsSolutions-CFR4", "It has CloudFront's own name; clients of ours speak TLS 1.3."),
+    ("rai-llm/Door", "AwsSolutions-EC23", OWN_ADDRESSES),
+    ("rai-llm/Door", "HIPAA.Security-EC2RestrictedCommonPorts", OWN_ADDRESSES),
+    ("rai-llm/Door", "HIPAA.Security-EC2RestrictedSSH", OWN_ADDRESSES),
+    ("rai-llm/InstanceRole", "AwsSolutions-IAM5[Action::ecs:Submit*]", ECS_AGENT),
+    ("rai-llm/InstanceRole", "AwsSolutions-IAM5[Resource::*]", ECS_AGENT),
+    ("rai-llm", "HIPAA.Security-IAMNoInlinePolicy", INLINE),
+    (
+        "rai-llm/Machines",
+        "AwsSolutions-AS3",
+        "One machine comes and goes with the hours; the alarm is a failing health check.",
+    ),
+    ("rai-llm/Machines/DrainECSHook", "AwsSolutions-L1", CDK_FUNCTION),
+    ("rai-llm/Machines/DrainECSHook", "HIPAA.Security-LambdaConcurrency", CDK_FUNCTION),
+    ("rai-llm/Machines/DrainECSHook", "HIPAA.Security-LambdaDLQ", CDK_FUNCTION),
+    ("rai-llm/Machines/DrainECSHook", "HIPAA.Security-LambdaInsideVPC", CDK_FUNCTION),
+    (
+        "rai-llm/Machines/DrainECSHook",
+        f"AwsSolutions-IAM4[Policy::{AWS_POLICY}/AWSLambdaBasicExecutionRole]",
+        CDK_FUNCTION,
+    ),
+    ("rai-llm/Machines/DrainECSHook", "AwsSolutions-IAM5[Resource::*]", CDK_FUNCTION),
+    ("rai-llm/Machines/DrainECSHook", f"AwsSolutions-IAM5[Resource::{MACHINES}]", CDK_FUNCTION),
+    ("rai-llm/Machines", "AwsSolutions-IAM5[Action::kms:GenerateDataKey*]", CDK_FUNCTION),
+    ("rai-llm/Token", "AwsSolutions-SMG4", "A new token needs a new task: docs/rai-llm.md says how."),
+    ("rai-llm/Token", "HIPAA.Security-SecretsManagerRotationEnabled", "As AwsSolutions-SMG4."),
     (PUBLISHER, "AwsSolutions-L1", CDK_FUNCTION),
     (PUBLISHER, f"AwsSolutions-IAM4[Policy::{AWS_POLICY}/AWSLambdaBasicExecutionRole]", CDK_FUNCTION),
     (PUBLISHER, "AwsSolutions-IAM5[Action::s3:Abort*]", CDK_FUNCTION),
@@ -126,6 +162,7 @@ def acknowledged(stage: Stage) -> list[tuple[str, str, str]]:
     return [
         (stage.prefix + path, rule.format(prefix=stage.prefix, region=stage.region), reason)
         for path, rule, reason in ACKNOWLEDGED
+        if stage.gpu_instance_type or not path.startswith("rai-llm")
     ]
 
 

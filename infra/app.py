@@ -8,7 +8,7 @@ from cdk_nag import AwsSolutionsChecks, HIPAASecurityChecks
 
 from infra.acknowledgements import acknowledge
 from infra.settings import STAGES, Stage
-from infra.stacks import api, data, edge, ingest, messaging, observability, workflow
+from infra.stacks import api, data, edge, ingest, messaging, observability, rai_llm, workflow
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ def build(app: App, stage: Stage, assets: Assets) -> None:
     machines = workflow.Workflow(app, stage, kept, answers)
     door = ingest.Ingest(app, stage, kept, assets.image)
     edge.Edge(app, stage, kept, answers, assets.site)
+    if stage.gpu_instance_type:  # off unless the owner names one
+        rai_llm.RaiLlm(app, stage, kept)
     observability.Observability(app, stage, kept, messages, answers, door, machines)
 
 

@@ -33,6 +33,13 @@ class Stage:
     gateway_cpu: int = 256  # 1024 is one vCPU
     gateway_memory_mib: int = 1024
     settings: tuple[tuple[str, str], ...] = ()  # further PACS_* variables of docs/settings.md, such as PACS_OIDC_ISSUER
+    gpu_instance_type: str = ""  # such as g6.xlarge: an own vision model on it, docs/rai-llm.md; empty: none
+    gpu_image: str = "vllm/vllm-openai:v0.11.0"  # better a copy in your ECR, by its digest
+    gpu_model: str = "Qwen/Qwen2.5-VL-7B-Instruct"
+    gpu_model_revision: str = "cc594898137f460bfe9f0759e9844b3ce807cfb5"
+    gpu_hours: tuple[int, int] = (8, 20)  # it runs from the first to the last, in time_zone
+    gpu_days: str = "MON-SAT"
+    time_zone: str = "Europe/Istanbul"
     requests_per_s: int = 200
     requests_burst: int = 400
 

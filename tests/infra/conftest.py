@@ -54,6 +54,7 @@ def stages() -> tuple[Any, Any]:
         modality_networks=("203.0.113.0/24",),
         dicom_tls_certificate_arn=f"arn:aws:acm:eu-central-1:{ACCOUNT}:certificate/00000000-0000-0000-0000-000000000002",
         alarm_email="owner@example.org",
+        gpu_instance_type="g6.xlarge",
         settings=(("PACS_SIGN_AGAIN", "1"),),
     )
     return DEV, filled
