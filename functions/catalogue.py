@@ -226,6 +226,24 @@ FUNCTIONS = described(
         memory_mib=1024,
     ),
     Function(
+        "ai",
+        "Pre-reports by models: asked for, watched, looked at, taken over into reports.",
+        routes=(
+            *asked("ai.ask", "POST /ai/process-study/{code}", "DELETE /ai/jobs/{job}"),
+            *asked("ai.read", "GET /ai/providers", "GET /ai/report/{code}", "GET /ai/jobs/{job}"),
+            *asked("ai.read", "GET /ai/jobs/{job}/sent", "GET /ai/jobs/{job}/images/{number}"),
+            *asked("reports.write", "POST /ai/drafts/{draft}/take"),
+        ),
+        grants=(
+            Grant("database", ("use",)),
+            Grant("queue:ai", ("send",)),
+            Grant("store:exchange", ("read",)),  # what was sent, and said
+            Grant("vault", ("read", "write")),
+            Grant("secret:signing", ("read",)),
+        ),
+        memory_mib=1024,
+    ),
+    Function(
         "external",
         "The report API for integrators' programs: recordings become reports. Knows their keys itself.",
         routes=(
@@ -345,7 +363,7 @@ FUNCTIONS = described(
             Grant("secret:signing", ("read",)),
             Grant("database", ("use",)),
             Grant("mail", ("send",)),
-            *(Grant(f"queue:{name}", ("watch", "redrive")) for name in ("index", "derive", "log")),
+            *(Grant(f"queue:{name}", ("watch", "redrive")) for name in ("index", "derive", "log", "ai")),
             Grant("queue:index", ("send",)),
             Grant("workflow:report-job", ("start",)),  # callbacks that are sent again
             Grant("store:originals", ("read",)),

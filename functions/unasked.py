@@ -91,6 +91,25 @@ UNASKED = (
         timeout_s=900,
     ),
     Function(
+        "ai_jobs",
+        "Works on pre-reports: looks at studies, asks models, keeps their drafts.",
+        sources=(Source("ai", batch_size=4, niceness=10),),
+        grants=(
+            Grant("database", ("use",)),
+            Grant("store:originals", ("read",)),
+            Grant("store:derived", ("read", "write")),
+            # What was sent and said.
+            Grant("store:exchange", ("read", "write")),
+            Grant("models", ("use",)),
+            Grant("vault", ("read",)),
+            Grant("mail", ("send",)),
+            Grant("secret:signing", ("read",)),
+        ),
+        layers=("pacs", "codecs"),
+        memory_mib=1769,
+        timeout_s=900,
+    ),
+    Function(
         "migrate",
         "Brings the database to this version, and makes the first organization.",
         grants=(Grant("database", ("use",)),),

@@ -35,9 +35,12 @@ PATH_PARAMETERS: Mapping[str, Json] = {
     "branch": {"type": "string", "pattern": "^[A-Z0-9]{1,8}$"},
     "frames": {"type": "string", "pattern": f"^{FRAME}(,{FRAME}){{0,15}}$"},
     "frame": {"type": "string", "pattern": f"^{FRAME}$"},
-    **{name: {"type": "string", "format": "uuid"} for name in ("dictation", "filter", "member", "pool", "upload")},
+    **{
+        name: {"type": "string", "format": "uuid"}
+        for name in ("dictation", "draft", "filter", "job", "member", "pool", "upload")
+    },
     "format": {"enum": ["pdf", "docx", "rtf", "html", "txt"]},
-    "part": {"type": "integer", "minimum": 1},
+    **{name: {"type": "integer", "minimum": 1} for name in ("number", "part")},
     "path": {"type": "string", "pattern": "^[0-9A-F]{8}(/[0-9]{1,4}/[0-9A-F]{8}){0,3}$"},
     "ae": {"type": "string", "minLength": 1, "maxLength": 16, "pattern": r"^[!-\[\]-~]+$"},
 }

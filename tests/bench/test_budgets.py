@@ -22,6 +22,7 @@ ATTEMPTS = 4  # the first compiles what nobody has imported yet, and the load of
 # other processors (3.3 here was 3.9 there for the same imports), so they have room and stop what is slow by itself.
 # Measured: 102, 376, 700, 952, 916, 699, 683, 474, 591, 597 modules.
 IMPORT_MODULES = {
+    "ai": 900,
     "authorizer": 115,
     "crons": 410,
     "deriver": 740,
@@ -41,6 +42,7 @@ IMPORT_MODULES = {
 OTHERS_MODULES = 600  # a function that has no budget of its own
 # Measured: 0.1, 0.9, 2.4, 3.3, 3.1, 2.4, 2.0, 1.4, 1.8, 1.8 times the reference.
 IMPORT_RATIOS = {
+    "ai": 4.4,
     "authorizer": 0.4,
     "crons": 1.6,
     "deriver": 3.6,
@@ -57,6 +59,8 @@ IMPORT_RATIOS = {
 }
 OTHERS_RATIO = 2.8  # a function that has no budget of its own
 NEVER = {
+    "ai": {"pydicom", "numpy"},
+    "ai_jobs": {"fastapi", "mangum"},
     "arrivals": {"fastapi", "mangum", "pydicom", "numpy"},
     "authorizer": {"fastapi", "mangum", "pydicom", "sqlalchemy", "boto3"},
     "crons": {"fastapi", "mangum", "pydicom"},

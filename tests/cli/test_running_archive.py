@@ -102,7 +102,7 @@ def test_status_counts_what_is_there(pacs: Command, tmp_path: Path) -> None:
     assert status["counts"]["instances"] == len(originals)
     assert status["counts"]["size_bytes"] == sum(path.stat().st_size for path in originals)
     assert status["counts"]["studies"] == len({path.parts[-3] for path in originals})
-    assert set(status["queues"]) == {"index", "derive", "log"} and status["disk"]["home"] == str(pacs.home)
+    assert set(status["queues"]) == {"index", "derive", "log", "ai"} and status["disk"]["home"] == str(pacs.home)
     assert status["executions"] == {"in_hand": 0, "waiting": 0, "failed": 0}
     shown = pacs("status").out
     assert ready(pacs)["http"] in shown and "\x1b" not in shown

@@ -30,6 +30,7 @@ from pacs.reporting.templates import create_template
 from pacs.viewing.shares import NewShare, create_share
 from pacs.worklist.subscriptions import subscribe
 from pacs.worklist.workitems import create_workitem
+from tests.ai.rows import add_prereport
 from tests.archive.of_no_patient import hanging_protocol
 from tests.dictation.rows import add_dictation
 from tests.functions.doors import PASSWORD
@@ -45,9 +46,9 @@ NOTHING = "00000000-0000-4000-8000-000000000000"
 NOBODYS = {
     **dict.fromkeys(("study", "series", "instance", "protocol", "workitem"), "1.2.3"),
     **dict.fromkeys(("filter", "member", "organization", "pool", "report", "session"), NOTHING),
-    **dict.fromkeys(("dictation", "share", "template", "upload"), NOTHING),
+    **dict.fromkeys(("dictation", "draft", "job", "share", "template", "upload"), NOTHING),
     "format": "txt",
-    **dict.fromkeys(("frames", "frame"), "1"),
+    **dict.fromkeys(("frames", "frame", "number"), "1"),
     "path+": "7FE00010",
     "ae": SUBSCRIBER,
     "code": "22222222",
@@ -114,6 +115,7 @@ def plant(clinic: Any, sample: bytes, scope: Scope, branch: tuple[str, str], pat
     upload = begin_upload(services, scope, name=f"{patient}.dcm", size_bytes=4, typed={})
     made = {
         **stored,
+        **add_prereport(services, scope, study, patient),
         "workitem": workitem,
         "report": str(create_draft(services, scope, code, machine=f"model of {patient}")["id"]),
         "share": share,

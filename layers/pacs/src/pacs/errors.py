@@ -14,6 +14,7 @@ PacsError
 │   ├── SecondFactorNeeded     a right password, and a code is needed besides
 │   └── ProviderRefused        the OpenID provider does not vouch for anybody whom we know
 ├── Forbidden                  a good token that may not do this
+│   └── ConsentNeeded          nobody has agreed that studies of the organization leave the house
 ├── NotFound                   not there, or another tenant's
 │   └── ObjectNotFound         no such key in an object store
 ├── NotAcceptable              nothing the Accept header names can be made
@@ -87,6 +88,9 @@ class ProviderRefused(Unauthenticated): ...
 
 
 class Forbidden(PacsError): ...
+
+
+class ConsentNeeded(Forbidden): ...
 
 
 class NotFound(PacsError): ...
@@ -185,6 +189,7 @@ ANSWERS: dict[type[PacsError], Answer] = {
     SecondFactorNeeded: Answer(401, "SECOND_FACTOR_NEEDED", 0x0124),
     ProviderRefused: Answer(401, "PROVIDER_REFUSED", 0x0124),
     Forbidden: Answer(403, "FORBIDDEN", 0x0124),
+    ConsentNeeded: Answer(403, "CONSENT_NEEDED", 0x0124),
     NotFound: Answer(404, "NOT_FOUND", 0x0112),
     NotAcceptable: Answer(406, "NOT_ACCEPTABLE", 0x0122),
     UnsupportedMediaType: Answer(415, "UNSUPPORTED_MEDIA_TYPE", 0x0122),

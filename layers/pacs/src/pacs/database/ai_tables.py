@@ -10,6 +10,7 @@ from sqlalchemy import (
     Double,
     ForeignKey,
     Identity,
+    Index,
     Integer,
     Numeric,
     Table,
@@ -81,11 +82,19 @@ ai_jobs = Table(
     Column("reason", Text, nullable=False, server_default=NOTHING),
     Column("attempts", JSONB, nullable=False, server_default=NO_LIST),
     count("images"),
+    count("tries"),
     Column("held_until", DateTime(timezone=True)),
     moment("created_at"),
     Column("started_at", DateTime(timezone=True)),
     Column("ended_at", DateTime(timezone=True)),
     UniqueConstraint("organization_id", "request_key"),
+    Index(
+        "ai_jobs_open",
+        *("organization_id", "study_instance_uid", "member_id", "provider", "preset", "language"),
+        unique=True,
+        postgresql_nulls_not_distinct=True,
+        postgresql_where=text("status in ('queued', 'running')"),
+    ),
 )
 
 ai_report_drafts = Table(

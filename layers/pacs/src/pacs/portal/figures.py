@@ -12,7 +12,7 @@ from pacs.people.scope import Scope
 from pacs.ports import Database, Services
 
 DAYS = 14
-QUEUES = ("index", "derive", "log")
+QUEUES = ("index", "derive", "log", "ai")
 ARRIVED = "arrivals a join studies s using (organization_id, study_instance_uid)"
 
 

@@ -89,8 +89,10 @@ def dead_letters(services: Services, scope: Scope, queues: Sequence[str]) -> lis
 
 
 def subjects(letter: DeadLetter) -> list[str]:
-    """The objects or the series that a message is about."""
+    """The objects, the series or the job that a message is about."""
     body = json.loads(letter.body)
+    if "organization" in body:
+        return [f"{body['organization']}/{body.get('job', '')}"]
     if "series" in body:
         return ["/".join(body["series"]) + "/"]
     return named_keys(letter.body)

@@ -35,7 +35,7 @@ create table ai_prices (
 );
 
 -- One press of the button. `request_key` is of the press: the same one again is the same job. Who works on it holds it
--- until `held_until`. `attempts` tells which providers were asked or passed over, and why.
+-- until `held_until`, and `tries` counts who did. `attempts` tells which providers were asked or passed over, and why.
 create table ai_jobs (
   id uuid primary key,
   organization_id uuid not null references organizations (id),
@@ -51,6 +51,7 @@ create table ai_jobs (
   reason text not null default '',
   attempts jsonb not null default '[]',
   images integer not null default 0 check (images >= 0),
+  tries integer not null default 0,
   held_until timestamptz,
   created_at timestamptz not null,
   started_at timestamptz,
@@ -58,6 +59,10 @@ create table ai_jobs (
   unique (organization_id, request_key)
 );
 
+-- Who asks again for what is being made gets that.
+create unique index ai_jobs_open on ai_jobs
+  (organization_id, study_instance_uid, member_id, provider, preset, language) nulls not distinct
+  where status in ('queued', 'running');
 create index ai_jobs_of_study on ai_jobs (organization_id, study_instance_uid, created_at);
 create index ai_jobs_by_time on ai_jobs (organization_id, created_at desc, id);
 
