@@ -229,7 +229,11 @@ def language(settings: Settings) -> Language:
 
 
 def describer(endpoint: Endpoint) -> Describer:
-    """What describes studies at this endpoint."""
+    """What describes studies at this endpoint. Raises NotConfigured for one that may not be asked."""
+    if endpoint.shape == "bedrock":
+        from pacs.aws.bedrock import BedrockDescriber
+
+        return BedrockDescriber(endpoint)
     from pacs.models.describing import DESCRIBERS
 
     return DESCRIBERS[endpoint.shape](endpoint)

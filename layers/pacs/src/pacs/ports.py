@@ -255,8 +255,9 @@ class Endpoint:
     """Where a model that describes studies is asked, and how. `key` tells ours when it is needed; it is not kept here.
 
     `formats`: how it can be held to a schema, the strictest first; with "text" alone it is only told of it.
-    `patience_s`: how long one that has to start first is waited for. `foreign`: an organization has named the address,
-    not the owner, so that it must be a public one, or its origin one of `allowed` (joined by commas).
+    `patience_s`: how long one that has to start first is waited for. `thinking_tokens`: how much it may think before it
+    answers, beside what a question says of its answer. `foreign`: an organization has named the address, not the owner,
+    so that it must be a public one, or its origin one of `allowed` (joined by commas).
     """
 
     provider: str
@@ -267,13 +268,16 @@ class Endpoint:
     formats: Sequence[Format] = ("json_schema", "json_object", "text")
     timeout_s: float = 120.0
     patience_s: float = 0.0
+    thinking_tokens: int = 0
     foreign: bool = False
     allowed: str = ""
 
 
 @dataclass(frozen=True)
 class Question:
-    """What a model is asked: images are JPEG files. `turns`: what it answered before, and what was wrong with that."""
+    """What a model is asked: images are JPEG files. `turns`: what it answered before, and what was wrong with that.
+    `most_tokens` is how long the answer may be.
+    """
 
     system: str
     text: str

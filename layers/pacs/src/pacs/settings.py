@@ -131,12 +131,12 @@ class Settings:
     ai_openai_model: str = variable("gpt-5.5", AI_MODEL)
     ai_claude_url: str = variable("https://api.anthropic.com", "Where Claude is asked for pre-reports.")
     ai_claude_key: str = variable("", AI_KEY)
-    ai_claude_model: str = variable("claude-sonnet-4-5", AI_MODEL)
+    ai_claude_model: str = variable("claude-sonnet-5-5", AI_MODEL)
     ai_gemini_url: str = variable(
         "https://generativelanguage.googleapis.com/v1beta/openai", "Where Gemini is asked for pre-reports."
     )
     ai_gemini_key: str = variable("", AI_KEY)
-    ai_gemini_model: str = variable("gemini-2.5-pro", AI_MODEL)
+    ai_gemini_model: str = variable("gemini-3.8-flash", AI_MODEL)
     ai_qwen_url: str = variable(
         "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", "Where Qwen is asked for pre-reports."
     )
@@ -144,7 +144,7 @@ class Settings:
     ai_qwen_model: str = variable("qwen-vl-max", AI_MODEL)
     ai_deepseek_url: str = variable("https://api.deepseek.com", "Where DeepSeek, which sees no images, is asked.")
     ai_deepseek_key: str = variable("", AI_KEY)
-    ai_deepseek_model: str = variable("deepseek-chat", AI_MODEL)
+    ai_deepseek_model: str = variable("deepseek-v4-flash", AI_MODEL)
     ai_medgemma_url: str = variable("", "Where an own MedGemma is asked (`https://…/v1`); it may have to start first.")
     ai_medgemma_key: str = variable("", AI_KEY)
     ai_medgemma_model: str = variable("google/medgemma-4b-it", AI_MODEL)

@@ -209,6 +209,7 @@ def endpoint_of(services: Services, scope: Scope, found: Configured) -> Endpoint
         formats=provider.formats,
         timeout_s=provider.timeout_s,
         patience_s=provider.patience_s,
+        thinking_tokens=provider.thinking_tokens,
         foreign=bool((found.own or {}).get("url")),
         allowed=services.settings.ai_allow,
     )

@@ -11,7 +11,9 @@ from pacs.ports import Format, Shape
 
 JSON_SCHEMA: tuple[Format, ...] = ("json_schema", "json_object", "text")
 JSON_OBJECT: tuple[Format, ...] = ("json_object", "text")
+SCHEMA_OR_TOLD: tuple[Format, ...] = ("json_schema", "text")
 TOLD: tuple[Format, ...] = ("text",)
+MUCH_THOUGHT = 12_288
 EVERY_LANGUAGE = ("tr", "en", "ru", "az", "fr", "de", "fa", "ar")
 
 
@@ -20,7 +22,8 @@ class Provider:
     """`most_px` is the longest side of an image in pixels, `most_images` how many are sent at once; 0 with no vision.
 
     `needs`: of url, key and model what must be told before it can be asked. `patience_s`: how long one that has to
-    start first is waited for. What is `ours` runs where the owner put it; no image leaves his house.
+    start first is waited for. `thinking_tokens`: how much it may think before it answers. What is `ours` runs where the
+    owner put it; no image leaves his house.
     """
 
     name: str
@@ -34,6 +37,7 @@ class Provider:
     needs: tuple[str, ...] = ("url", "key", "model")
     timeout_s: float = 180
     patience_s: float = 0
+    thinking_tokens: int = 0
     ours: bool = False
 
 
@@ -41,11 +45,28 @@ ORCHESTRATOR, MOCK = "rai-orchestrator", "rai-mock"
 PROVIDERS = {
     each.name: each
     for each in (
-        Provider("openai", "OpenAI", "openai", most_images=24, most_px=1536),
-        Provider("claude", "Claude", "anthropic", formats=TOLD, most_images=20, most_px=1568),
-        Provider("gemini", "Gemini", "openai", most_images=24, most_px=1536),
+        Provider("openai", "OpenAI", "openai", most_images=24, most_px=1536, thinking_tokens=MUCH_THOUGHT),
+        Provider(
+            "claude",
+            "Claude",
+            "anthropic",
+            formats=SCHEMA_OR_TOLD,
+            most_images=20,
+            most_px=1568,
+            thinking_tokens=MUCH_THOUGHT,
+        ),
+        Provider("gemini", "Gemini", "openai", most_images=24, most_px=1536, thinking_tokens=MUCH_THOUGHT),
         Provider("qwen", "Qwen Vision", "openai", formats=JSON_OBJECT, most_images=16, most_px=1280),
-        Provider("deepseek", "DeepSeek", "openai", vision=False, formats=JSON_OBJECT, most_images=0, most_px=0),
+        Provider(
+            "deepseek",
+            "DeepSeek",
+            "openai",
+            vision=False,
+            formats=JSON_OBJECT,
+            most_images=0,
+            most_px=0,
+            thinking_tokens=MUCH_THOUGHT,
+        ),
         Provider(
             "medgemma",
             "MedGemma",
@@ -78,7 +99,16 @@ PROVIDERS = {
             needs=("url",),
             ours=True,
         ),
-        Provider("bedrock", "Amazon Bedrock", "bedrock", formats=TOLD, most_images=20, most_px=1568, needs=("model",)),
+        Provider(
+            "bedrock",
+            "Amazon Bedrock",
+            "bedrock",
+            formats=SCHEMA_OR_TOLD,
+            most_images=20,
+            most_px=1568,
+            needs=("model",),
+            thinking_tokens=4096,
+        ),
         Provider(MOCK, "RAI Mock", "mock", needs=(), ours=True),
     )
 }
@@ -91,11 +121,14 @@ RENAMED = {
     "qwen-vl-plus-latest": "qwen-vl-plus",
     "gpt-5-latest": "gpt-5.5",
     "gpt-5.5-latest": "gpt-5.5",
-    "gemini-pro-latest": "gemini-2.5-pro",
-    "gemini-2.5-pro-latest": "gemini-2.5-pro",
-    "claude-sonnet-latest": "claude-sonnet-4-5",
-    "claude-sonnet-4-5-latest": "claude-sonnet-4-5",
-    "deepseek-latest": "deepseek-chat",
+    "gemini-pro-latest": "gemini-3.8-flash",
+    "gemini-2.5-pro": "gemini-3.8-flash",
+    "gemini-2.5-pro-latest": "gemini-3.8-flash",
+    "claude-sonnet-latest": "claude-sonnet-5-5",
+    "claude-sonnet-4-5": "claude-sonnet-5-5",
+    "claude-sonnet-4-5-latest": "claude-sonnet-5-5",
+    "deepseek-latest": "deepseek-v4-flash",
+    "deepseek-chat": "deepseek-v4-flash",
 }
 
 

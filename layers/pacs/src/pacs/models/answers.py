@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 NO_JSON, NO_TEXT = "it is no JSON", "it holds characters that are no text"
-MOST_TRIED, MOST_COUNTED = 100, 10**9
+MOST_TRIED, MOST_COUNTED, MODEL_LENGTH = 100, 10**9, 200
 
 
 def document_in(text: str) -> tuple[dict[str, Any], str]:
@@ -39,8 +39,16 @@ def no_number(name: str) -> None:
 
 def is_text(document: Any) -> bool:
     """Whether UTF-8 can tell it and PostgreSQL keeps it: halves of surrogate pairs and NUL are neither's."""
-    told = json.dumps(document, ensure_ascii=False)
-    return "\\u0000" not in told and told == as_text(told)
+    left = [document]
+    while left:
+        each = left.pop()
+        if isinstance(each, dict):
+            left += [*each, *each.values()]
+        elif isinstance(each, list):
+            left += each
+        elif isinstance(each, str) and each != as_text(each):
+            return False
+    return True
 
 
 def as_text(said: str) -> str:
@@ -54,3 +62,9 @@ def count(document: Any, *path: str) -> int:
         document = document.get(name) if isinstance(document, Mapping) else None
     is_count = isinstance(document, int) and not isinstance(document, bool) and 0 <= document <= MOST_COUNTED
     return document if is_count else 0
+
+
+def model_in(answer: Any, asked: str) -> str:
+    """The model that says to have answered; the one that was asked where none does."""
+    told = answer.get("model") if isinstance(answer, Mapping) else None
+    return as_text(told)[:MODEL_LENGTH] if isinstance(told, str) and told else asked

@@ -5,6 +5,7 @@ the address: errors name settings.
 """
 
 import json
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -61,7 +62,8 @@ class Service:
 
         Raises Unavailable, NotConfigured, ModelRefused.
         """
-        url, headers = self.url.rstrip("/") + path, dict(self._headers())
+        url = self.url.rstrip("/") + path if path else self.url
+        headers = dict(self._headers())
         if form is None:
             headers["Content-Type"] = "application/json"
         sent = {"data": form, "files": files} if form is not None else {"content": json.dumps(document).encode()}
@@ -74,6 +76,8 @@ class Service:
         """To an address of the owner's settings, as his environment says."""
         import httpx2  # 120 modules, which only those who ask a model need
 
+        for name in ("httpx2", "httpcore2"):
+            logging.getLogger(name).setLevel(logging.WARNING)  # below, they log the address
         try:
             with httpx2.Client(timeout=httpx2.Timeout(self.timeout_s, connect=CONNECT_S)) as client:
                 answer = client.post(url, headers=headers, **sent)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pacs.errors import ModelRefused
-from pacs.models.answers import as_text, count
+from pacs.models.answers import as_text, count, model_in
 from pacs.models.calling import Reply, Service, service_of
 from pacs.models.manners import Manner, manner_of, replies_of, system_of
 from pacs.outgoing import Door
@@ -62,13 +62,14 @@ class ChatDescriber:
     """Describes images with one model, over any service that speaks this shape."""
 
     def __init__(self, endpoint: Endpoint, door: Door = Door()) -> None:  # noqa: B008 (frozen)
-        self._model = endpoint.model
+        self._model, self._thinking_tokens = endpoint.model, endpoint.thinking_tokens
         manner = manner_of(endpoint.url, endpoint.model, tuple(endpoint.formats))
         self._chat = Chat(service_of(endpoint, door), endpoint.model, manner)
 
     def ask(self, question: Question) -> Answer:
         began = time.monotonic()
-        answer = self._chat.complete(messages_of(question), question.schema, question.most_tokens)
+        most = question.most_tokens + self._thinking_tokens
+        answer = self._chat.complete(messages_of(question), question.schema, most)
         usage = Usage(
             count(answer, "usage", "prompt_tokens"),
             count(answer, "usage", "completion_tokens"),
@@ -94,9 +95,3 @@ def messages_of(question: Question) -> list[Message]:
     for answered, sent_back in replies_of(question):
         said += [{"role": "assistant", "content": answered}, {"role": "user", "content": sent_back}]
     return said
-
-
-def model_in(answer: Any, asked: str) -> str:
-    """The model that says to have answered; the one that was asked where none does."""
-    told = answer.get("model") if isinstance(answer, Mapping) else None
-    return as_text(told)[:200] if isinstance(told, str) and told else asked

@@ -14,7 +14,15 @@ from pacs.ports import Format, Question
 KEEP_TO = "Answer with one JSON object and nothing else. It keeps to this JSON schema: "
 AGAIN = "This does not keep to the JSON schema: {fault}. Answer again, with the corrected JSON object and nothing else."
 # How refusals name what an answer is held to its schema with, in the shapes that we speak.
-HELD = ("response_format", "json_schema", "json_object", "output_config", "outputConfig", "textFormat")
+HELD = (
+    "response_format",
+    "json_schema",
+    "json_object",
+    "output_config",
+    "outputconfig",
+    "textformat",
+    "structured output",
+)
 FORMATS: Sequence[Format] = ("json_schema", "json_object", "text")
 
 
@@ -38,7 +46,7 @@ class Manner:
         if self.most_tokens != "max_tokens" and self.most_tokens in refusal:
             self.most_tokens = "max_tokens"
             return True
-        if self.format != "text" and any(word in refusal for word in HELD):
+        if self.format != "text" and any(word in refusal.lower() for word in HELD):
             self.formats = self.formats[1:]
             return True
         return False
