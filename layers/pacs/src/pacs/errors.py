@@ -33,13 +33,19 @@ PacsError
 ├── BeingReplaced              the store has newer bytes than the index; soon it will not
 ├── TooManyRequests            asked or failed too often; `retry_after_s` says when to try again
 ├── NotConfigured              a provider or setting is missing
+├── OverBudget                 asking a model would cost more than is left of the month's budget
 ├── ModelRefused               a model's service refuses, or answers what is of no use; asking again will not help
+├── NobodyAnswered             no model that may be asked has answered; `attempts` says who was asked, and why not
 └── Unavailable                a part that must answer does not; trying again may help, after `retry_after_s` if told
     ├── StoreUnavailable
-    └── DatabaseUnavailable
+    ├── DatabaseUnavailable
+    ├── ModelBusy              a model's service has too much to do
+    └── ModelTimeout           a model's service has not answered in time
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 class PacsError(Exception):
@@ -150,7 +156,16 @@ class TooManyRequests(PacsError):
 class NotConfigured(PacsError): ...
 
 
+class OverBudget(PacsError): ...
+
+
 class ModelRefused(PacsError): ...
+
+
+class NobodyAnswered(PacsError):
+    def __init__(self, message: str, *, attempts: Sequence[Any] = ()) -> None:
+        super().__init__(message)
+        self.attempts = tuple(attempts)
 
 
 class Unavailable(PacsError):
@@ -163,6 +178,12 @@ class StoreUnavailable(Unavailable): ...
 
 
 class DatabaseUnavailable(Unavailable): ...
+
+
+class ModelBusy(Unavailable): ...
+
+
+class ModelTimeout(Unavailable): ...
 
 
 @dataclass(frozen=True)
@@ -207,7 +228,9 @@ ANSWERS: dict[type[PacsError], Answer] = {
     BeingReplaced: Answer(503, "BEING_REPLACED", 0xA700),
     TooManyRequests: Answer(429, "TOO_MANY_REQUESTS", 0xA700),
     NotConfigured: Answer(503, "NOT_CONFIGURED", 0x0110),
+    OverBudget: Answer(402, "OVER_BUDGET", 0x0110),
     ModelRefused: Answer(502, "MODEL_REFUSED", 0x0110),
+    NobodyAnswered: Answer(502, "NOBODY_ANSWERED", 0x0110),
     Unavailable: Answer(503, "UNAVAILABLE", 0xA700),
     StoreUnavailable: Answer(503, "STORE_UNAVAILABLE", 0xA700),
     DatabaseUnavailable: Answer(503, "DATABASE_UNAVAILABLE", 0xA700),

@@ -9,6 +9,7 @@ from sqlalchemy import (
     DateTime,
     Double,
     ForeignKey,
+    ForeignKeyConstraint,
     Identity,
     Index,
     Integer,
@@ -139,9 +140,24 @@ ai_budgets = Table(
     words("provider", primary_key=True),
     Column("month", Date, primary_key=True),
     Column("spent", COST, nullable=False, server_default=text("0")),
-    Column("held", COST, nullable=False, server_default=text("0")),
     Column("warned", Boolean, nullable=False, server_default=text("false")),
-    CheckConstraint("held >= 0"),
+    CheckConstraint("spent >= 0"),
+)
+
+ai_holds = Table(
+    "ai_holds",
+    metadata,
+    identifier("id", primary_key=True),
+    identifier("organization_id", nullable=False),
+    words("provider", nullable=False),
+    Column("month", Date, nullable=False),
+    Column("amount", COST, nullable=False),
+    Column("lapses_at", DateTime(timezone=True), nullable=False),
+    CheckConstraint("amount >= 0"),
+    ForeignKeyConstraint(
+        ["organization_id", "provider", "month"],
+        ["ai_budgets.organization_id", "ai_budgets.provider", "ai_budgets.month"],
+    ),
 )
 
 ai_circuits = Table(

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from pacs.errors import ModelRefused, NotConfigured, PacsError, Unavailable
+from pacs.errors import ModelBusy, ModelRefused, ModelTimeout, NotConfigured, PacsError, Unavailable
 from pacs.outgoing import REFUSALS, Door, parse_origins
 from pacs.ports import Endpoint
 
@@ -60,7 +60,7 @@ class Service:
     ) -> Reply:
         """An answer that is good (200) or refuses the words of the request (400, 422); to a JSON document or a form.
 
-        Raises Unavailable, NotConfigured, ModelRefused.
+        Raises Unavailable (ModelBusy, ModelTimeout), NotConfigured, ModelRefused.
         """
         url = self.url.rstrip("/") + path if path else self.url
         headers = dict(self._headers())
@@ -81,6 +81,8 @@ class Service:
         try:
             with httpx2.Client(timeout=httpx2.Timeout(self.timeout_s, connect=CONNECT_S)) as client:
                 answer = client.post(url, headers=headers, **sent)
+        except httpx2.TimeoutException as error:
+            raise ModelTimeout(f"{self.name} does not answer in time: {type(error).__name__}") from error
         except httpx2.HTTPError as error:
             raise Unavailable(f"{self.name} does not answer: {type(error).__name__}") from error
         except (httpx2.InvalidURL, UnicodeError) as error:
@@ -94,6 +96,8 @@ class Service:
             raise NotConfigured(f"the address of {self.name} is no public one over https", field=self.setting("URL"))
         if answer.failure == "too-large":
             raise ModelRefused(f"{self.name} answers too much")
+        if answer.failure == "timeout":
+            raise ModelTimeout(f"{self.name} does not answer in time")
         if answer.status is None:
             raise Unavailable(f"{self.name} does not answer: {answer.failure}")
         return Reply(answer.status, answer.body, answer.retry_after)
@@ -125,7 +129,8 @@ class Service:
         status = reply.status
         if status in BUSY or status >= 500:
             wait_s = retry_after_s(reply.retry_after, datetime.now(UTC))
-            return Unavailable(f"{self.name} is busy: HTTP {status}", retry_after_s=wait_s)
+            kind = ModelBusy if status in BUSY else Unavailable
+            return kind(f"{self.name} is busy: HTTP {status}", retry_after_s=wait_s)
         if status in (401, 403):
             return self._key_refused(status)
         if status == 413:

@@ -112,18 +112,81 @@ create table ai_usage_events (
 create index ai_usage_events_by_time on ai_usage_events (organization_id, at, id);
 create index ai_usage_events_of_job on ai_usage_events (job_id);
 
--- US dollars of a calendar month: spent, and held for calls that run.
+-- US dollars that calls of a calendar month cost.
 create table ai_budgets (
   organization_id uuid not null references organizations (id),
   provider text collate "C" not null,
   month date not null,
-  spent numeric(14, 6) not null default 0,
-  held numeric(14, 6) not null default 0 check (held >= 0),
+  spent numeric(14, 6) not null default 0 check (spent >= 0),
   warned boolean not null default false,
   primary key (organization_id, provider, month)
 );
 
--- Who fails again and again is left alone until `open_until`.
+-- What calls that run may cost at most. After `lapses_at` it counts no more: whoever held it is dead.
+create table ai_holds (
+  id uuid primary key,
+  organization_id uuid not null,
+  provider text collate "C" not null,
+  month date not null,
+  amount numeric(14, 6) not null check (amount >= 0),
+  lapses_at timestamptz not null,
+  foreign key (organization_id, provider, month) references ai_budgets (organization_id, provider, month)
+);
+
+create index ai_holds_of_month on ai_holds (organization_id, provider, month);
+
+-- The row of the month is locked, so that two calls that ask at once are answered one after the other. Without `most`
+-- there is no limit. 'first-over': nobody has been told yet that the money ends.
+create function hold_ai_budget(
+  of_organization uuid, of_provider text, of_month date, hold uuid, at_most numeric, most numeric,
+  at_time timestamptz, until timestamptz
+) returns text language plpgsql as $$
+declare
+  told boolean;
+  taken numeric;
+begin
+  insert into ai_budgets (organization_id, provider, month) values (of_organization, of_provider, of_month)
+    on conflict do nothing;
+  select warned, spent into told, taken from ai_budgets
+    where organization_id = of_organization and provider = of_provider and month = of_month for update;
+  delete from ai_holds where organization_id = of_organization and provider = of_provider
+    and lapses_at < at_time - interval '1 day';
+  if most is not null then
+    taken := taken + coalesce((select sum(amount) from ai_holds where organization_id = of_organization
+      and provider = of_provider and month = of_month and lapses_at > at_time), 0);
+    if taken + at_most > most then
+      update ai_budgets set warned = true
+        where organization_id = of_organization and provider = of_provider and month = of_month;
+      return case when told then 'over' else 'first-over' end;
+    end if;
+  end if;
+  insert into ai_holds (id, organization_id, provider, month, amount, lapses_at)
+    values (hold, of_organization, of_provider, of_month, at_most, until);
+  return 'held';
+end
+$$;
+
+-- What a call cost, counted once. True when the month has passed what is to be warned at, and nobody has been told yet.
+create function settle_ai_budget(
+  of_organization uuid, of_provider text, of_month date, hold uuid, of_call numeric, warn_at numeric
+) returns boolean language plpgsql as $$
+declare
+  told boolean;
+  total numeric;
+begin
+  select warned into told from ai_budgets
+    where organization_id = of_organization and provider = of_provider and month = of_month for update;
+  delete from ai_holds where id = hold and organization_id = of_organization;
+  if not found then
+    return false;
+  end if;
+  update ai_budgets set spent = spent + of_call, warned = warned or coalesce(spent + of_call >= warn_at, false)
+    where organization_id = of_organization and provider = of_provider and month = of_month returning spent into total;
+  return coalesce(total >= warn_at, false) and not told;
+end
+$$;
+
+-- Who fails again and again is left alone until `open_until`; after it one is let through, who moves it.
 create table ai_circuits (
   organization_id uuid not null references organizations (id),
   provider text collate "C" not null,
