@@ -7,6 +7,7 @@ from aws_cdk import Acknowledgment, App, Validations
 from constructs import IConstruct
 
 from infra.settings import STAGES, Stage
+from infra.stacks.grants import bedrock_models, transcription_jobs
 
 PUBLISHER = "edge/Custom::CDKBucketDeployment8693BB64968944B69AAFB0CC9EB8756C512MiB"
 CDK_FUNCTION = "A helper of CDK itself, which runs during deployments and at no other time."
@@ -18,6 +19,7 @@ OWN_ADDRESSES = "The addresses of this VPC alone, which the rule cannot read."
 ECS_AGENT = "What the agent of ECS asks for, by CDK; these actions know no narrower resource."
 MACHINES = "arn:aws:autoscaling:{region}:<AWS::AccountId>:autoScalingGroup:*:autoScalingGroupName/<MachinesASGF42F51CA>"
 AWS_POLICY = "arn:<AWS::Partition>:iam::aws:policy/service-role"
+VAULT = "arn:<AWS::Partition>:secretsmanager:{region}:<AWS::AccountId>:secret:{prefix}vault/*"
 ORIGINALS = "{prefix}data:ExportsOutputFnGetAttOriginals63BA965BArn26B89E1C"
 DERIVED = "{prefix}data:ExportsOutputFnGetAttDerived2F7F6E82ArnEC19F768"
 EXCHANGE = "{prefix}data:ExportsOutputFnGetAttExchange6745BA1EArn27C4A345"
@@ -46,6 +48,7 @@ ACKNOWLEDGED: tuple[tuple[str, str, str], ...] = (
     ("api", f"AwsSolutions-IAM5[Resource::{ORIGINALS}/*]", OBJECTS),
     ("api", f"AwsSolutions-IAM5[Resource::{DERIVED}/*]", OBJECTS),
     ("api", f"AwsSolutions-IAM5[Resource::{EXCHANGE}/*]", OBJECTS),
+    ("api", f"AwsSolutions-IAM5[Resource::{VAULT}]", "A secret each for what administrators tell us."),
     ("api", "HIPAA.Security-IAMNoInlinePolicy", INLINE),
     ("api", "HIPAA.Security-LambdaConcurrency", "One clinic: the account's own limit is the right one."),
     ("api", "HIPAA.Security-LambdaDLQ", "Queues and schedules have theirs; the rest is called and answers."),
@@ -159,11 +162,21 @@ WARNED: tuple[tuple[str, str, str], ...] = (
 
 def acknowledged(stage: Stage) -> list[tuple[str, str, str]]:
     """The table as one stage sees it: construct path from the app, rule, reason."""
+    table = [entry for entry in ACKNOWLEDGED if stage.gpu_instance_type or not entry[0].startswith("rai-llm")]
     return [
         (stage.prefix + path, rule.format(prefix=stage.prefix, region=stage.region), reason)
-        for path, rule, reason in ACKNOWLEDGED
-        if stage.gpu_instance_type or not path.startswith("rai-llm")
+        for path, rule, reason in [*table, *asked(stage)]
     ]
+
+
+def asked(stage: Stage) -> list[tuple[str, str, str]]:
+    """What asking the stage's models of AWS needs."""
+    here = (stage, "<AWS::Partition>", "<AWS::AccountId>")
+    told = [
+        *((each, "Our jobs are named by their recordings.") for each in transcription_jobs(*here)),
+        *((each, "A profile leads to whichever region has room.") for each in bedrock_models(*here)),
+    ]
+    return [("api", f"AwsSolutions-IAM5[Resource::{arn}]", reason) for arn, reason in told if "*" in arn]
 
 
 def acknowledge(app: App, stages: tuple[Stage, ...] = STAGES) -> None:

@@ -3,6 +3,7 @@
 Identity-side only: statements on the resources would tie the stacks in circles.
 """
 
+import re
 from collections.abc import Sequence
 
 from aws_cdk import Aws
@@ -30,6 +31,9 @@ DATABASE_ACTIONS = (
 )
 REDRIVE_ACTIONS = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility")
 TRANSCRIBE_ACTIONS = tuple(f"transcribe:{verb}TranscriptionJob" for verb in ("Start", "Get", "Delete"))
+BEDROCK_ACTIONS = ("bedrock:InvokeModel",)  # Converse is asked by it, too
+GEOGRAPHIES = ("eu", "us", "us-gov", "ca", "apac", "jp", "au", "global")
+MODEL_KEY = re.compile("PACS_(SPEECH|LANGUAGE|AI_.+)_KEY")
 VAULT = "vault/"  # what administrators give us lies below it, a secret each
 VAULT_ACTIONS: dict[Access, tuple[str, ...]] = {
     "read": ("secretsmanager:GetSecretValue",),
@@ -90,15 +94,39 @@ def state_machine_arn(stage: Stage, name: str) -> str:
 
 
 def models(stage: Stage) -> list[iam.PolicyStatement]:
-    """The secrets with the keys of the stage's models, and Amazon Transcribe where it listens."""
+    """The secrets with the keys of the stage's models; Amazon Transcribe and Bedrock where they are asked."""
     settings = dict(stage.settings)
-    keys = [settings.get(name, "") for name in ("PACS_SPEECH_KEY", "PACS_LANGUAGE_KEY")]
+    keys = [value for name, value in settings.items() if MODEL_KEY.fullmatch(name)]
     secrets = [key for key in dict.fromkeys(keys) if key.startswith("arn:")]
     found = [allow(READ_SECRET, *secrets)] if secrets else []
-    if settings.get("PACS_SPEECH_URL") == "transcribe:":
-        jobs = f"arn:{Aws.PARTITION}:transcribe:{stage.region}:{Aws.ACCOUNT_ID}:transcription-job/pacs-*"
-        found.append(allow(TRANSCRIBE_ACTIONS, jobs))
+    jobs, described = transcription_jobs(stage), bedrock_models(stage)
+    if jobs:
+        found.append(allow(TRANSCRIBE_ACTIONS, *jobs))
+    if described:
+        found.append(allow(BEDROCK_ACTIONS, *described))
     return found
+
+
+def transcription_jobs(stage: Stage, partition: str = Aws.PARTITION, account: str = Aws.ACCOUNT_ID) -> list[str]:
+    """Our jobs at Amazon Transcribe, where it listens."""
+    listens = dict(stage.settings).get("PACS_SPEECH_URL") == "transcribe:"
+    return [f"arn:{partition}:transcribe:{stage.region}:{account}:transcription-job/pacs-*"] if listens else []
+
+
+def bedrock_models(stage: Stage, partition: str = Aws.PARTITION, account: str = Aws.ACCOUNT_ID) -> list[str]:
+    """What is invoked when the stage's model of Amazon Bedrock is asked: it, or an inference profile and the models
+    that this leads to, in whatever regions. Source: Bedrock User Guide, "Prerequisites for inference profiles"
+    """
+    model = dict(stage.settings).get("PACS_AI_BEDROCK_MODEL", "")
+    geography, _, name = model.partition(".")
+    if not model:
+        return []
+    if model.startswith("arn:"):  # a profile of the owner's: which model it leads to is not in its name
+        return [model] if ":foundation-model/" in model else [model, f"arn:{partition}:bedrock:*::foundation-model/*"]
+    if geography in GEOGRAPHIES:
+        profile = f"arn:{partition}:bedrock:{stage.region}:{account}:inference-profile/{model}"
+        return [profile, f"arn:{partition}:bedrock:*::foundation-model/{name}"]
+    return [f"arn:{partition}:bedrock:{stage.region}::foundation-model/{model}"]
 
 
 def mail(sender: str) -> list[iam.PolicyStatement]:

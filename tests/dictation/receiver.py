@@ -6,7 +6,7 @@ Its certificate is signed by an authority of its own, for the names that the tes
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+PUBLIC = "93.184.215.14"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
@@ -67,6 +68,27 @@ def whole(received: bytes) -> bool:
     head, gap, body = received.partition(b"\r\n\r\n")
     sizes = [line.split(b":")[1] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
     return bool(gap) and len(body) >= sum(map(int, sizes))
+
+
+@dataclass
+class Internet:
+    """Names and addresses as a test wants them. Whatever is dialled, the receiver answers."""
+
+    receiver: Receiver
+    addresses: list[Sequence[str]] = field(default_factory=lambda: [[PUBLIC]])
+    dialled: list[tuple[str, int]] = field(default_factory=list)
+    resolved: int = 0
+    dead: tuple[str, ...] = ()
+
+    def resolve(self, host: str, port: int) -> Sequence[str]:
+        self.resolved += 1
+        return self.addresses.pop(0) if len(self.addresses) > 1 else self.addresses[0]
+
+    def dial(self, address: str, port: int, timeout_s: float) -> socket.socket:
+        self.dialled.append((address, port))
+        if address in self.dead:
+            raise ConnectionRefusedError
+        return socket.create_connection(("127.0.0.1", self.receiver.port), timeout_s)
 
 
 @contextmanager

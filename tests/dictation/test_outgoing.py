@@ -4,15 +4,15 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import pytest
 
 from pacs.errors import NotConfigured
 from pacs.outgoing import ANSWER_MAX_BYTES, Door, is_public, origin_of, parse_origins, resolve
-from tests.dictation.receiver import OK, Authority, Receiver, answer, receiving
+from tests.dictation.receiver import OK, PUBLIC, Authority, Internet, Receiver, answer, receiving
 
-NAME, PUBLIC = "hbys.example.org", "93.184.215.14"
+NAME = "hbys.example.org"
 URL = f"https://{NAME}/raportai/callback?merkez=3"
 BODY = '{"status":"completed","reportText":"Pnömotoraks yok"}'.encode()
 
@@ -61,27 +61,6 @@ NOT_PUBLIC = {
     "v6 multicast": "ff02::1",
     "no address at all": "hbys",
 }
-
-
-@dataclass
-class Internet:
-    """Names and addresses as a test wants them. Whatever is dialled, the receiver answers."""
-
-    receiver: Receiver
-    addresses: list[Sequence[str]] = field(default_factory=lambda: [[PUBLIC]])
-    dialled: list[tuple[str, int]] = field(default_factory=list)
-    resolved: int = 0
-    dead: tuple[str, ...] = ()
-
-    def resolve(self, host: str, port: int) -> Sequence[str]:
-        self.resolved += 1
-        return self.addresses.pop(0) if len(self.addresses) > 1 else self.addresses[0]
-
-    def dial(self, address: str, port: int, timeout_s: float) -> socket.socket:
-        self.dialled.append((address, port))
-        if address in self.dead:
-            raise ConnectionRefusedError
-        return socket.create_connection(("127.0.0.1", self.receiver.port), timeout_s)
 
 
 @pytest.fixture(scope="module")

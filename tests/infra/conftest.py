@@ -55,7 +55,12 @@ def stages() -> tuple[Any, Any]:
         dicom_tls_certificate_arn=f"arn:aws:acm:eu-central-1:{ACCOUNT}:certificate/00000000-0000-0000-0000-000000000002",
         alarm_email="owner@example.org",
         gpu_instance_type="g6.xlarge",
-        settings=(("PACS_SIGN_AGAIN", "1"),),
+        settings=(
+            ("PACS_SIGN_AGAIN", "1"),
+            ("PACS_SPEECH_URL", "transcribe:"),
+            ("PACS_AI_CLAUDE_KEY", f"arn:aws:secretsmanager:eu-central-1:{ACCOUNT}:secret:claude-AbCdEf"),
+            ("PACS_AI_BEDROCK_MODEL", "eu.anthropic.claude-sonnet-5-5"),
+        ),
     )
     return DEV, filled
 

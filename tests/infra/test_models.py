@@ -1,11 +1,15 @@
-"""Models in the cloud: their keys' secrets and Amazon Transcribe, each only where a stage names it."""
+"""Models in the cloud: their keys' secrets, Amazon Transcribe and Bedrock, each only where a stage names it."""
 
 from dataclasses import replace
 
+import pytest
+
 from infra.settings import DEV
-from infra.stacks.grants import models
+from infra.stacks.grants import bedrock_models, models
 
 KEY = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:models-AbCdEf"
+PROFILE = "arn:aws:bedrock:eu-central-1:123456789012:application-inference-profile/abc"
+FOUNDATION = "arn:aws:bedrock:eu-west-1::foundation-model/amazon.nova-pro-v1:0"
 
 
 def test_a_stage_without_models_may_touch_none() -> None:
@@ -13,9 +17,12 @@ def test_a_stage_without_models_may_touch_none() -> None:
 
 
 def test_keys_are_read_from_their_secrets_alone() -> None:
-    settings = (("PACS_SPEECH_KEY", KEY), ("PACS_LANGUAGE_KEY", KEY), ("PACS_OIDC_CLIENT_SECRET", "arn:aws:other"))
+    settings = (
+        *(("PACS_SPEECH_KEY", KEY), ("PACS_LANGUAGE_KEY", KEY), ("PACS_OIDC_CLIENT_SECRET", "arn:aws:other")),
+        *(("PACS_AI_RAI_LLM_KEY", f"{KEY}2"), ("PACS_AI_OPENAI_KEY", "sk-in-plain"), ("PACS_AI_OPENAI_URL", "arn:no")),
+    )
     [secrets] = models(replace(DEV, settings=settings))
-    assert secrets.resources == [KEY]
+    assert secrets.resources == [KEY, f"{KEY}2"]
     assert "secretsmanager:GetSecretValue" in secrets.actions
 
 
@@ -24,3 +31,26 @@ def test_transcribe_may_be_asked_for_our_jobs_where_it_listens() -> None:
     assert sorted(jobs.actions) == [f"transcribe:{verb}TranscriptionJob" for verb in ("Delete", "Get", "Start")]
     [resource] = jobs.resources
     assert resource.endswith(":transcription-job/pacs-*")
+
+
+@pytest.mark.parametrize(
+    ("model", "resources"),
+    [
+        ("qwen.qwen3.5-vl", ["arn:p:bedrock:eu-central-1::foundation-model/qwen.qwen3.5-vl"]),
+        (
+            "eu.anthropic.claude-sonnet-5-5",
+            [
+                "arn:p:bedrock:eu-central-1:account:inference-profile/eu.anthropic.claude-sonnet-5-5",
+                "arn:p:bedrock:*::foundation-model/anthropic.claude-sonnet-5-5",
+            ],
+        ),
+        (PROFILE, [PROFILE, "arn:p:bedrock:*::foundation-model/*"]),
+        (FOUNDATION, [FOUNDATION]),
+    ],
+)
+def test_the_one_model_of_bedrock_may_be_asked(model: str, resources: list[str]) -> None:
+    stage = replace(DEV, settings=(("PACS_AI_BEDROCK_MODEL", model),))
+    [asked] = models(stage)
+    assert asked.actions == ["bedrock:InvokeModel"]
+    assert bedrock_models(stage, "p", "account") == resources
+    assert len(asked.resources) == len(resources)
