@@ -11,7 +11,7 @@ from dataclasses import fields, replace
 import pytest
 
 from pacs.bootstrap import Services
-from pacs.errors import ModelRefused, NotConfigured, PacsError, Unavailable
+from pacs.errors import ModelBusy, ModelRefused, ModelTimeout, NotConfigured, PacsError, Unavailable
 from pacs.models.answers import document_in
 from pacs.models.schemas import fault_of, object_of
 from pacs.ports import Answer, Endpoint, Format, Question
@@ -143,13 +143,13 @@ def test_a_model_that_knows_no_schema_is_not_asked_with_one(models: FakeModels) 
 @pytest.mark.parametrize(
     ("trouble", "kind", "wait_s"),
     [
-        ("busy", Unavailable, 7),
+        ("busy", ModelBusy, 7),
         ("down", Unavailable, None),
         ("starting", Unavailable, None),
         ("overloaded", Unavailable, None),
         ("garbled", Unavailable, None),
         ("dropped", Unavailable, None),
-        ("slow", Unavailable, None),
+        ("slow", ModelTimeout, None),
         ("refused", ModelRefused, None),
         ("silent", ModelRefused, None),
         ("forbidden", NotConfigured, None),

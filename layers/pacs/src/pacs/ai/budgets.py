@@ -43,8 +43,8 @@ ADMINISTRATORS = text(
     " and disabled_at is null order by email"
 )
 SUBJECT = "Bulut PACS: {label} bütçesi / budget"
-TEXT = """{label}, {month} ayı için ayrılan {budget} USD bütçenin {spent} USD kadarını harcadı. Bütçe dolunca bu servise
-ay sonuna kadar soru gönderilmez.
+TEXT = """{label}, {month} ayı için ayrılan {budget} USD bütçenin {spent} USD kadarını harcadı. Bütçe dolunca {label}
+ay sonuna kadar kullanılmaz.
 
 {label} has spent {spent} USD of its budget of {budget} USD for {month}. When it is used up, that service is asked
 nothing more until the month ends.

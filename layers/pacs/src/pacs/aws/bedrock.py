@@ -14,16 +14,18 @@ from typing import Any
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectTimeoutError,
     NoCredentialsError,
     NoRegionError,
     ParamValidationError,
+    ReadTimeoutError,
 )
 from botocore.parsers import ResponseParserError
 
 from pacs.aws.translation import error_code
-from pacs.errors import ModelRefused, NotConfigured, PacsError, Unavailable
+from pacs.errors import ModelBusy, ModelRefused, ModelTimeout, NotConfigured, PacsError, Unavailable
 from pacs.models.answers import as_text, count
-from pacs.models.calling import CONNECT_S, retry_after_s, settings_of
+from pacs.models.calling import BUSY, CONNECT_S, retry_after_s, settings_of
 from pacs.models.manners import manner_of, replies_of, system_of
 from pacs.ports import Answer, Endpoint, Question, Usage
 
@@ -76,6 +78,8 @@ class BedrockDescriber:
             raise NotConfigured(f"{WHAT} needs an AWS account and region") from error
         except ParamValidationError as error:
             raise NotConfigured(f"{WHAT} has no such model", field=self._model_setting) from error
+        except (ConnectTimeoutError, ReadTimeoutError) as error:
+            raise ModelTimeout(f"{WHAT} does not answer in time: {type(error).__name__}") from error
         except (BotoCoreError, ResponseParserError, ValueError) as error:
             raise Unavailable(f"{WHAT} does not answer: {type(error).__name__}") from error
         if "output" not in found:
@@ -105,9 +109,10 @@ class BedrockDescriber:
             return NotConfigured(f"{WHAT} does not know this account: {code}")
         if code == REFUSED:
             return ModelRefused(f"{WHAT} refuses what it is asked: {code}")
-        headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-        wait_s = retry_after_s(headers.get("retry-after", ""), datetime.now(UTC))
-        return Unavailable(f"{WHAT} is busy: {code}", retry_after_s=wait_s)
+        answer = error.response.get("ResponseMetadata", {})
+        wait_s = retry_after_s(answer.get("HTTPHeaders", {}).get("retry-after", ""), datetime.now(UTC))
+        kind = ModelBusy if answer.get("HTTPStatusCode") in BUSY else Unavailable
+        return kind(f"{WHAT} is busy: {code}", retry_after_s=wait_s)
 
 
 @lru_cache(maxsize=8)
