@@ -146,7 +146,7 @@ def test_a_model_that_knows_no_schema_is_not_asked_with_one(models: FakeModels) 
         ("busy", ModelBusy, 7),
         ("down", Unavailable, None),
         ("starting", Unavailable, None),
-        ("overloaded", Unavailable, None),
+        ("overloaded", ModelBusy, None),
         ("garbled", Unavailable, None),
         ("dropped", Unavailable, None),
         ("slow", ModelTimeout, None),

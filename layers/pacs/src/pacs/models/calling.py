@@ -19,7 +19,7 @@ from pacs.ports import Endpoint
 CONNECT_S = 10.0
 LONGEST_WAIT_S = 3600
 ANSWER_MAX_BYTES = 1 << 22
-BUSY = (408, 425, 429)
+BUSY = (408, 425, 429, 529)  # the last is Anthropic's
 # What the caller may ask for in other words.
 WORDS_REFUSED = (400, 422)
 # Google's words for a key that is none, at 400. Source: Gemini API, "Troubleshooting guide"
