@@ -31,7 +31,7 @@ def outcome(message: Message) -> Exception | None:
     """What went wrong with one message, if anything did. Told by places in the code, never by words."""
     about = {name: value for name, value in message.body.items() if isinstance(value, str)}
     try:
-        begin(message.body)
+        begin(message.body, fresh=message.receive_count == 1)
     except PacsError as error:
         logger().warning("failed", extra={**about, "code": answer_for(error).code})
         return error
@@ -43,9 +43,9 @@ def outcome(message: Message) -> Exception | None:
     return None
 
 
-def begin(asked: Mapping[str, Any]) -> None:
-    """What a message asks for: to work on a job."""
-    work(services(), asked["organization"], asked["job"])
+def begin(asked: Mapping[str, Any], *, fresh: bool) -> None:
+    """What a message asks for: to work on a job. `fresh`: it is heard for the first time, or was put back to work."""
+    work(services(), asked["organization"], asked["job"], fresh=fresh)
 
 
 handler = make_batch_handler(process)

@@ -8,7 +8,7 @@ import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,12 +21,12 @@ from pacs.ports import Services, Statements
 HELD_FOR = timedelta(seconds=30)
 RENEWED_S = 10.0
 
-# What was given up is taken up again by nobody but a message that was put back to work, as if it were new.
+# What was given up is taken up by a message alone that was put back to work, and as if it were new.
 CLAIM = text(
     "update ai_jobs set status = 'running', step = 'looking', reason = '', held_until = :until, ended_at = null,"  # noqa: S608
-    " tries = case when status = 'failed' then 1 else tries + 1 end, started_at = coalesce(started_at, :now)"
-    f" where {OWN} and (status = 'queued' and tries < :most or status = 'failed' and reason = '{GAVE_UP}'"
-    " or status = 'running' and held_until <= :now and tries < :most) returning study_instance_uid,"
+    " tries = case when tries < :most then tries + 1 else 1 end, started_at = coalesce(started_at, :now)"
+    f" where {OWN} and (status = 'failed' and reason = '{GAVE_UP}' or (:fresh or tries < :most)"
+    " and (status = 'queued' or status = 'running' and held_until <= :now)) returning study_instance_uid,"
     " cast(member_id as text) as member_id, provider, preset, language, tries,"
     " (select s.code from studies s where s.organization_id = ai_jobs.organization_id"
     " and s.study_instance_uid = ai_jobs.study_instance_uid) as code"
@@ -42,7 +42,10 @@ END = text(
     "update ai_jobs set status = :status, step = :step, reason = :reason, attempts = cast(:attempts as jsonb),"  # noqa: S608
     f" images = :images, held_until = null, ended_at = :now where {MINE} returning id"
 )
-LET_GO = text(f"update ai_jobs set status = 'queued', step = 'queued', held_until = :now where {MINE} returning id")  # noqa: S608
+LET_GO = text(
+    "update ai_jobs set status = 'queued', step = 'queued', held_until = :now, tries = tries - :uncounted"  # noqa: S608
+    f" where {MINE} returning id"
+)
 GIVE_UP = text(
     f"update ai_jobs set status = 'failed', step = '', reason = '{GAVE_UP}', held_until = null, ended_at = :now"  # noqa: S608
     f" where {OWN} and status in ('queued', 'running') and tries >= :most"
@@ -67,7 +70,6 @@ class Held:
     since: datetime
     attempts: Sequence[Mapping[str, Any]] = ()
     images: int = 0
-    lost: threading.Event = field(default_factory=threading.Event)
 
     @property
     def own(self) -> dict[str, Any]:
@@ -77,9 +79,9 @@ class Held:
     def told(self) -> dict[str, Any]:
         return {**self.own, "attempts": json.dumps(self.attempts, default=str), "images": self.images}
 
-    def tell(self, step: str) -> bool:
+    def tell(self, step: str, statements: Statements | None = None) -> bool:
         """Say how far it is; returns whether it is still ours, and wanted."""
-        return bool(self.services.database.fetch(TELL, {**self.told, "step": step})) and not self.lost.is_set()
+        return bool((statements or self.services.database).fetch(TELL, {**self.told, "step": step}))
 
     def end(self, statements: Statements, status: str, *, step: str = "", reason: str = "") -> bool:
         """The end of the job; returns whether it was still ours to end."""
@@ -87,20 +89,24 @@ class Held:
         ended = {**self.told, "status": status, "step": step, "reason": reason, "now": now}
         return bool(statements.fetch(END, ended))
 
-    def let_go(self) -> None:
-        """Leave it to the next try at once."""
-        self.services.database.fetch(LET_GO, {**self.own, "now": self.services.clock.now()})
+    def let_go(self, *, counted: bool) -> None:
+        """Leave it to the next try at once. Not `counted`: as if it had not been tried."""
+        now = self.services.clock.now()
+        self.services.database.fetch(LET_GO, {**self.own, "now": now, "uncounted": 0 if counted else 1})
 
     def renew(self) -> bool:
         until = self.services.clock.now() + HELD_FOR
         return bool(self.services.database.fetch(RENEW, {**self.own, "until": until}))
 
 
-def claim(services: Services, organization_id: str, job_id: str) -> Held | None:
-    """Take a job that nobody holds. None: another one holds it, it has ended, or it was tried often enough."""
+def claim(services: Services, organization_id: str, job_id: str, *, fresh: bool) -> Held | None:
+    """Take a job that nobody holds. None: another one holds it, it has ended, or it was tried often enough.
+
+    `fresh`: however often it was tried.
+    """
     now = services.clock.now()
     named = {"id": job_id, "organization_id": organization_id, "now": now}
-    rows = services.database.fetch(CLAIM, {**named, "until": now + HELD_FOR, "most": MOST_TRIES})
+    rows = services.database.fetch(CLAIM, {**named, "until": now + HELD_FOR, "most": MOST_TRIES, "fresh": fresh})
     if rows:
         return Held(services, organization_id, job_id, since=now, **rows[0])
     services.database.fetch(GIVE_UP, {**named, "most": MOST_TRIES})
@@ -124,7 +130,7 @@ def renewed(held: Held, every_s: float = RENEWED_S) -> Iterator[None]:
         while not done.wait(every_s):
             with suppress(PacsError):  # a database that does not answer now may do so in time
                 if not held.renew():
-                    return held.lost.set()
+                    return  # it is another's, or nobody wants it
 
     thread = threading.Thread(target=renew, name=f"job {held.id}")
     thread.start()

@@ -57,7 +57,7 @@ SAME_WISH = (
 OWN = "id = cast(:id as uuid) and organization_id = cast(:organization_id as uuid)"
 CANCEL = text(
     "update ai_jobs set status = 'cancelled', step = '', held_until = null, ended_at = :now"  # noqa: S608 - our words
-    f" where {OWN} and status in ('queued', 'running') returning id"
+    f" where {OWN} and status in ('queued', 'running') and step <> 'telling' returning id"
 )
 FORGOTTEN = (
     "(status = 'queued' and coalesce(held_until, created_at) <= :before or status = 'running' and held_until <= :now)"
@@ -134,10 +134,10 @@ def ask(
     }
     for _ in range(RACES):  # what was in the way may have ended meanwhile
         job = decide(services, scope, values, source_ip)
-        if job and job.tries == 0 and job.is_open:
+        if job and job.id == values["id"]:
             send(services, scope, job.id)
         if job:
-            return job
+            return looked_after(services, scope, job)
     raise Conflict("the same was asked for, and ended just now: ask again", field="status")
 
 

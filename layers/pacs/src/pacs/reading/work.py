@@ -130,11 +130,22 @@ def release(services: Services, scope: Scope, code: str) -> None:
         raise refusal(services, scope, code, "it is not claimed, or not by you")
 
 
-def set_urgent(services: Services, scope: Scope, codes: Sequence[str], urgent: bool) -> list[str]:
-    """Studies that go before others, or no longer; returns the codes of those that the scope covers."""
+def set_urgent(
+    services: Services,
+    scope: Scope,
+    codes: Sequence[str],
+    urgent: bool,
+    *,
+    subject: str = "",
+    statements: Statements | None = None,
+) -> list[str]:
+    """Studies that go before others, or no longer; returns the codes of those that the scope covers.
+
+    `subject` tells the history why; `statements` are those of a transaction.
+    """
     parameters = parameters_of(services, scope) | {"codes": [code_of(each) for each in codes], "urgent": urgent}
-    change = Change("urgent" if urgent else "routine", ["s.code = any(:codes)"], "urgent = :urgent")
-    return [row["code"] for row in carry_out(services.database, scope, change, parameters)]
+    change = Change("urgent" if urgent else "routine", ["s.code = any(:codes)"], "urgent = :urgent", subject=subject)
+    return [row["code"] for row in carry_out(statements or services.database, scope, change, parameters)]
 
 
 def beat(services: Services, scope: Scope, code: str) -> None:
