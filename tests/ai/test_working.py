@@ -73,7 +73,7 @@ class Desk:
 
 @pytest.fixture
 def desk(practice: Practice, models: FakeModels) -> Desk:
-    told = {"ai_openai_url": models.url, "ai_openai_key": "sk-a-key", "ai_openai_model": "gpt-5.5"}
+    told: dict[str, Any] = {"ai_openai_url": models.url, "ai_openai_key": "sk-a-key", "ai_openai_model": "gpt-5.5"}
     practice.archive.settings = replace(practice.archive.settings, **told)
     set_consent(practice.archive, practice.member("hakan", "admin"), True)
     return Desk(practice, models)
@@ -246,7 +246,10 @@ def test_a_job_is_left_to_a_holder_who_lives_and_taken_from_one_who_does_not(des
     held = "update ai_jobs set status = 'running', tries = 1, held_until = now() + make_interval(secs => :until_s)"
 
     def hold(until_s: int) -> Callable[[float], None]:
-        return lambda _: desk.archive.database.fetch(text(held), {"until_s": until_s}) and None
+        def write(_: float) -> None:
+            desk.archive.database.fetch(text(held), {"until_s": until_s})
+
+        return write
 
     hold(30)(0)
     assert desk.work(job, wait=hold(40)).tries == 1
