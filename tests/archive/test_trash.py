@@ -14,6 +14,7 @@ from pydicom.uid import generate_uid
 from sqlalchemy import select, text
 
 from pacs.archive.forgetting import forget_documents
+from pacs.archive.keys import asked_prefix
 from pacs.archive.lookup import Level
 from pacs.archive.metadata import write_part
 from pacs.archive.reconciling import reconcile
@@ -171,12 +172,16 @@ def test_a_late_event_does_not_bring_a_deleted_instance_back(archive: Any, bodie
 
 def test_after_the_retention_nothing_is_left(archive: Any, bodies: list[bytes]) -> None:
     level = Level(level_of(bodies[0]).study)
+    asked = [f"{asked_prefix(archive.organization_id, study)}job/1.jpg" for study in (level.study, f"{level.study}.1")]
+    for each in asked:
+        archive.exchange.put(each, b"what a model was shown", content_type="image/jpeg")
     delete(archive, level)
     clock = archive.clock
     archive.clock = Later(clock, 29)
     assert purge_deleted(archive) == {"purged": 0}
     archive.clock = Later(clock, 31)
     assert purge_deleted(archive) == {"purged": 3}
+    assert [each.key for each in archive.exchange.scan("ai/")] == asked[1:], "of the studies that are gone"
     for body in bodies:
         at = level_of(body)
         key = f"{archive.organization_id}/{at.study}/{at.series}/{at.instance}.dcm"
@@ -201,7 +206,10 @@ def test_what_is_removed_for_good_leaves_the_metadata_of_the_rest(archive: Any, 
     assert str(gone.instance) not in gzip.decompress(retrieve_metadata(archive, archive.scope, series)[0]).decode()
     assert str(gone.instance) in documents(archive)  # it could be brought back
     archive.clock = Later(archive.clock, 31)
+    asked = f"{asked_prefix(archive.organization_id, gone.study)}job/1.jpg"
+    archive.exchange.put(asked, b"what a model was shown", content_type="image/jpeg")
     assert purge_deleted(archive) == {"purged": 1}
+    assert [each.key for each in archive.exchange.scan("ai/")] == [asked], "the study is still there"
     assert str(gone.instance) not in documents(archive) and str(left.instance) in documents(archive)
     archive.originals.retire([f"{archive.organization_id}/{left.study}/{left.series}/{left.instance}.dcm"])
     assert str(left.instance) in gzip.decompress(retrieve_metadata(archive, archive.scope, series)[0]).decode()

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import text
 
 from pacs.ai.scrubbing import scrubbed
-from pacs.ai.words import LETTERS, is_known
+from pacs.ai.words import is_known
 from pacs.archive.search import scope_conditions
 from pacs.archive.source import StoreSource
 from pacs.dicom.basic_profile import TERMS
@@ -227,4 +227,4 @@ def of_document(document: Mapping[str, Any]) -> Iterator[str]:
         elif tag in NUMBERS:
             yield from ("".join(WORDS.findall(str(value))) for value in values)
         elif tag in PLACES:
-            yield from (each for value in values for each in LETTERS.findall(str(value)) if not is_known(fold(each)))
+            yield from (each for value in values for each in WORDS.findall(str(value)) if not is_known(fold(each)))

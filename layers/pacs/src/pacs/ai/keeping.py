@@ -11,6 +11,7 @@ Written by `working`; read by functions/ai.
 import json
 from typing import Any
 
+from pacs.archive.keys import asked_prefix
 from pacs.errors import NotFound, ObjectNotFound
 from pacs.people.audit import Deed, record
 from pacs.people.scope import Scope
@@ -22,7 +23,7 @@ JPEG = "image/jpeg"
 
 
 def folder_of(organization_id: str, study_instance_uid: str, job_id: str) -> str:
-    return f"ai/{organization_id}/{study_instance_uid}/{job_id}"
+    return f"{asked_prefix(organization_id, study_instance_uid)}{job_id}"
 
 
 def write_document(services: Services, folder: str, name: str, document: Document) -> None:

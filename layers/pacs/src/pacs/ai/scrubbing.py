@@ -140,7 +140,8 @@ def besides(pieces: Sequence[Piece], out: set[int]) -> set[int]:
     words = words_of(pieces)
     for order in (words, words[::-1]):
         for before, (word, keys) in pairwise(order):
-            if before[0] in found and all(each.isdigit() or len(each) == 1 for each in keys):
+            lone = keys[0].isdigit() or len(keys) == 1
+            if before[0] in found and lone and all(each.isdigit() or len(each) == 1 for each in keys):
                 found.add(word)
     return found
 

@@ -99,3 +99,8 @@ def metadata_parts(organization_id: str, study: str, series: str) -> str:
 def derived_prefixes(organization_id: str, study: str, series: str) -> tuple[str, ...]:
     """Under which everything lies that was made of a series' instances one by one."""
     return tuple(f"{kind}/{organization_id}/{study}/{series}/" for kind in ("frames", "thumbnails", "video"))
+
+
+def asked_prefix(organization_id: str, study: str) -> str:
+    """Under which the exchange store keeps what models were asked about a study, and what they said."""
+    return f"ai/{organization_id}/{study}/"

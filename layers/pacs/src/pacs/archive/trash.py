@@ -16,7 +16,14 @@ from sqlalchemy import text
 from pacs.archive.deleting import AFTERWARDS, DELETE_EMPTY_PATIENT
 from pacs.archive.failures import Stage, clear_failures
 from pacs.archive.forgetting import forget_documents
-from pacs.archive.keys import InstancePath, derived_prefixes, metadata_parts, parse_original, series_metadata
+from pacs.archive.keys import (
+    InstancePath,
+    asked_prefix,
+    derived_prefixes,
+    metadata_parts,
+    parse_original,
+    series_metadata,
+)
 from pacs.archive.lookup import Level, find_instances
 from pacs.archive.reconciling import PAGE, request_indexing
 from pacs.archive.search import scope_conditions
@@ -73,6 +80,10 @@ FORGET_STUDY = (
         " from patient_corrections c where (c.organization_id, c.deed_id) = (m.organization_id, m.deed_id))"
     ),
     text(f"delete from deleted_studies where {NOTHING_LEFT}"),  # noqa: S608
+)
+LEFT = text(
+    f"select study_instance_uid from studies where {OF_STUDY} union"  # noqa: S608
+    f" select study_instance_uid from deleted_instances where {OF_STUDY}"
 )
 DUE = text(
     "select cast(organization_id as text) as organization_id, study_instance_uid, series_instance_uid,"
@@ -185,8 +196,8 @@ def restore(services: Services, key: str) -> bool:
 
 
 def purge_deleted(services: Services) -> dict[str, int]:
-    """Remove the originals whose time has come, with all their versions, and what metadata parts say of them; returns
-    how many. Runs every night.
+    """Remove the originals whose time has come, with all their versions and what metadata parts say of them; of studies
+    of which nothing is left also what models were asked. Returns how many. Runs every night.
 
     One that was received again stays as it is. What a night does not get done, the next one does.
     """
@@ -205,7 +216,15 @@ def purge_deleted(services: Services) -> dict[str, int]:
                 transaction.fetch(statement, forgotten)
     for path in sorted({parse_original(row["object_key"]).series_path for row in purged}):
         forget_documents(services, path)
+    for study_path in sorted({study_of(row) for row in purged}):
+        forget_asked(services, *study_path)
     return {"purged": len(purged)}
+
+
+def forget_asked(services: Services, organization_id: str, study: str) -> None:
+    """Delete what models were shown of a study, and said, when nothing of it is left."""
+    if not services.database.fetch(LEFT, {"organization_id": organization_id, "study_instance_uid": study}):
+        services.exchange.delete_prefix(asked_prefix(organization_id, study))
 
 
 def study_of(row: Mapping[str, Any]) -> tuple[str, str]:
