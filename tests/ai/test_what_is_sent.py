@@ -103,37 +103,37 @@ def test_nothing_that_is_planted_is_told(archive: Any, sample: Callable[[str], b
     assert case.told()["age_years"] == 47 and case.told()["modalities"] == ["CT"]
 
 
+def of_isil(sample: Callable[[str], bytes]) -> bytes:
+    """A slice in whose descriptions stands of whom, by whom and where it was made."""
+    other, twin = Dataset(), Dataset()
+    other.PatientID, twin.PatientName = "TC10000000146", "GÜNEŞ^ECE"
+    return ct(
+        sample,
+        SpecificCharacterSet="ISO_IR 192",
+        PatientName="ÇAĞLAR^IŞIL",
+        PatientID="KB-7",
+        OtherPatientIDsSequence=Sequence([other]),
+        PatientBirthDate="19790305",
+        PatientAge="047Y",
+        PatientSex="F",
+        AccessionNumber="AC 55",
+        ReferringPhysicianName="Kol^Abdullah",
+        PerformingPhysicianName="Beyin^Deniz",
+        OperatorsName="EL",
+        InstitutionName="Kalp Hastanesi",
+        StationName="CT99",
+        ReferencedPatientSequence=Sequence([twin]),
+        StudyDescription="Işıl Çağlar BT Toraks 05.03.1979 KB7 TC 10000000146 Dr.Kol Beyin",
+        SeriesDescription="EL CT99 Kalp 1.0 B60s Hastanesi Ece G. 0532 123 45 67",
+        BodyPartExamined="CHEST CAGLAR",
+        ProtocolName="ISIL",
+    )
+
+
 def test_descriptions_are_told_without_the_people_numbers_and_places_of_the_study(
     archive: Any, sample: Callable[[str], bytes]
 ) -> None:
-    other = Dataset()
-    other.PatientID = "TC10000000146"
-    performed = Dataset()
-    performed.PatientName = "GÜNEŞ^ECE"
-    store(
-        archive,
-        ct(
-            sample,
-            SpecificCharacterSet="ISO_IR 192",
-            PatientName="ÇAĞLAR^IŞIL",
-            PatientID="KB-7",
-            OtherPatientIDsSequence=Sequence([other]),
-            PatientBirthDate="19790305",
-            PatientAge="047Y",
-            PatientSex="F",
-            AccessionNumber="AC 55",
-            ReferringPhysicianName="Kol^Abdullah",
-            PerformingPhysicianName="Beyin^Deniz",
-            OperatorsName="EL",
-            InstitutionName="Kalp Hastanesi",
-            StationName="CT99",
-            ReferencedPatientSequence=Sequence([performed]),
-            StudyDescription="Işıl Çağlar BT Toraks 05.03.1979 KB7 TC 10000000146 Dr.Kol Beyin",
-            SeriesDescription="EL CT99 Kalp 1.0 B60s Hastanesi Ece G. 0532 123 45 67",
-            BodyPartExamined="CHEST CAGLAR",
-            ProtocolName="ISIL",
-        ),
-    )
+    store(archive, of_isil(sample))
     case = case_of(archive, archive.scope, STUDY)
     assert case.told() == {
         "modalities": ["CT"],

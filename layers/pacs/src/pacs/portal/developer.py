@@ -28,6 +28,7 @@ FIRST = (
     "errors",
     "studies",
     "reports",
+    "ai",
     "worklist",
     "sharing",
     "conformance",
