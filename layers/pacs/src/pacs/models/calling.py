@@ -24,6 +24,8 @@ BUSY = (408, 425, 429, 529)  # the last is Anthropic's
 WORDS_REFUSED = (400, 422)
 # Google's words for a key that is none, at 400. Source: Gemini API, "Troubleshooting guide"
 KEY_REFUSED = ("api key not valid", "api_key_invalid", "api key expired")
+# llama.cpp's words, at 500.
+NO_EYES = "image input is not supported"
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,8 @@ class Service:
 
     def _refusal(self, reply: Reply) -> PacsError:
         status = reply.status
+        if NO_EYES in reply.text:
+            return ModelRefused(f"{self.name} sees no images")
         if status in BUSY or status >= 500:
             wait_s = retry_after_s(reply.retry_after, datetime.now(UTC))
             kind = ModelBusy if status in BUSY else Unavailable
