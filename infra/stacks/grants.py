@@ -103,7 +103,12 @@ def models(stage: Stage) -> list[iam.PolicyStatement]:
     if jobs:
         found.append(allow(TRANSCRIBE_ACTIONS, *jobs))
     if described:
-        found.append(allow(BEDROCK_ACTIONS, *described))
+        asked, *behind = described
+        found.append(allow(BEDROCK_ACTIONS, asked))
+        through = {"StringEquals": {"bedrock:InferenceProfileArn": asked}}
+        found += [
+            iam.PolicyStatement(actions=[*BEDROCK_ACTIONS], resources=[each], conditions=through) for each in behind
+        ]
     return found
 
 
@@ -115,7 +120,7 @@ def transcription_jobs(stage: Stage, partition: str = Aws.PARTITION, account: st
 
 def bedrock_models(stage: Stage, partition: str = Aws.PARTITION, account: str = Aws.ACCOUNT_ID) -> list[str]:
     """What is invoked when the stage's model of Amazon Bedrock is asked: it, or an inference profile and the models
-    that this leads to, in whatever regions. Source: Bedrock User Guide, "Prerequisites for inference profiles"
+    that this alone leads to, in whatever regions. Source: Bedrock User Guide, "Prerequisites for inference profiles"
     """
     model = dict(stage.settings).get("PACS_AI_BEDROCK_MODEL", "")
     geography, _, name = model.partition(".")

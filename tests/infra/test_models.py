@@ -50,7 +50,8 @@ def test_transcribe_may_be_asked_for_our_jobs_where_it_listens() -> None:
 )
 def test_the_one_model_of_bedrock_may_be_asked(model: str, resources: list[str]) -> None:
     stage = replace(DEV, settings=(("PACS_AI_BEDROCK_MODEL", model),))
-    [asked] = models(stage)
-    assert asked.actions == ["bedrock:InvokeModel"]
+    statements = models(stage)
+    assert [each.actions for each in statements] == [["bedrock:InvokeModel"]] * len(resources)
     assert bedrock_models(stage, "p", "account") == resources
-    assert len(asked.resources) == len(resources)
+    for behind in statements[1:]:
+        assert behind.conditions == {"StringEquals": {"bedrock:InferenceProfileArn": statements[0].resources[0]}}
