@@ -144,7 +144,7 @@ class Settings:
     ai_qwen_model: str = variable("qwen-vl-max", AI_MODEL)
     ai_deepseek_url: str = variable("https://api.deepseek.com", "Where DeepSeek, which sees no images, is asked.")
     ai_deepseek_key: str = variable("", AI_KEY)
-    ai_deepseek_model: str = variable("deepseek-v4-flash", AI_MODEL)
+    ai_deepseek_model: str = variable("deepseek-flash", AI_MODEL)
     ai_medgemma_url: str = variable("", "Where an own MedGemma is asked (`https://…/v1`); it may have to start first.")
     ai_medgemma_key: str = variable("", AI_KEY)
     ai_medgemma_model: str = variable("google/medgemma-4b-it", AI_MODEL)

@@ -48,6 +48,7 @@ LISTED: dict[str, dict[str, tuple[str, str, str]]] = {
         "claude-haiku-4-5": ("1", "0.1", "5"),
     },
     "gemini": {
+        "gemini-3.8-flash": ("1.5", "0.15", "7.5"),  # half of it until the end of 2026
         "gemini-3.5-flash": ("1.5", "0.15", "9"),
         "gemini-3.1-pro": ("2", "0.2", "12"),
         "gemini-3-pro": ("2", "0.2", "12"),
@@ -56,7 +57,8 @@ LISTED: dict[str, dict[str, tuple[str, str, str]]] = {
         "gemini-2.5-flash-lite": ("0.1", "0.01", "0.4"),
     },
     "qwen": {"qwen-vl-max": ("0.8", "0.8", "3.2"), "qwen-vl-plus": ("0.21", "0.21", "0.63")},
-    "deepseek": {"deepseek-chat": ("0.27", "0.07", "1.1"), "deepseek-reasoner": ("0.55", "0.14", "2.19")},
+    # In Beijing's working hours; half of it in all others.
+    "deepseek": {"deepseek-flash": ("0.3", "0.006", "1.2"), "deepseek-v4-pro": ("1.32", "0.044", "3.96")},
     # Of a region's inference profiles, a tenth above the worldwide ones.
     "bedrock": {
         "anthropic.claude-sonnet-5-5": ("2.2", "0.11", "11"),

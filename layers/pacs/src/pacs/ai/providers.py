@@ -127,8 +127,9 @@ RENAMED = {
     "claude-sonnet-latest": "claude-sonnet-5-5",
     "claude-sonnet-4-5": "claude-sonnet-5-5",
     "claude-sonnet-4-5-latest": "claude-sonnet-5-5",
-    "deepseek-latest": "deepseek-v4-flash",
-    "deepseek-chat": "deepseek-v4-flash",
+    "deepseek-latest": "deepseek-flash",
+    "deepseek-chat": "deepseek-flash",
+    "deepseek-v4-flash": "deepseek-flash",
 }
 
 
