@@ -107,6 +107,13 @@ def test_another_order_and_repetition_change_nothing(language: str, seed: int) -
     assert differences("\n".join(mixed), text_of(language), language, language) == ()
 
 
+@pytest.mark.parametrize("noun", ["Opasite", "Kavite", "Kesitlerde dansite"])
+def test_nouns_that_end_as_places_do_are_denied(noun: str) -> None:
+    """Opasite is what is denied, kesitlerde is where."""
+    [lost] = differences(f"{noun} izlenmedi.", f"{noun} izlendi, kist saptanmadı.", "tr", "tr")[:1]
+    assert (lost.kind, lost.where) == ("negation", "said")
+
+
 def test_case_changes_nothing() -> None:
     capitals = text_of("tr").replace("i", "İ").replace("ı", "I").upper()
     assert differences(text_of("tr"), capitals, "tr", "tr") == ()

@@ -45,8 +45,8 @@ AFFIRMED = re.compile(
     r"var|vardir|mevcut\w*|normal(?:dir)?|dogal(?:dir)?|olup|ise|ancak|fakat|ama|lakin|"
     r"\w{2,}m[ae]kt[ae](?:dir|ydi)?|\w{2,}(?:mis|mus)(?:tir|tur)?|\w{2,}[nlrd](?:di|du)|\w{3,}[tdsn](?:ir|ur)"
 )
-# Where something is denied is not denied: kesitlerde, segmentte.
-PLACE = re.compile(r"\w{4,}[dt][ae]")
+# Where something is denied is not denied: kesitlerde, segmentte. After a vowel -te is no ending of a place: opasite.
+PLACE = re.compile(r"\w{4,}d[ae]|\w{3,}[fstkchp]t[ae]")
 SIGNS = {".", "!", "?", "…", ";", ":", "(", ")"}
 BUT = {"nokta", "period", "but", "however", "although", "though", "mais", "cependant", "aber", "jedoch", "но", "однако"}
 STOPS = set(
