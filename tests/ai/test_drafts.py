@@ -1,13 +1,15 @@
 """What models answer becomes a draft, or is of no use; and what they are asked."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from pacs.ai.context import Case, SeriesTold
 from pacs.ai.drafts import LONGEST, SCHEMA, UNSEEN, DraftFailed, draft, is_critical
-from pacs.ai.presets import PRESETS
+from pacs.ai.presets import PRESETS, preset_for
+from pacs.ai.previews import Preview
 from pacs.errors import BadRequest, ModelRefused, Unavailable
 from pacs.models.mock import MockDescriber
 from pacs.models.schemas import fault_of
@@ -15,40 +17,30 @@ from pacs.ports import Endpoint
 from pacs.reporting.body import LANGUAGES, checked
 from tests.ai.scripted import GOOD, Scripted
 
-
-@dataclass(frozen=True)
-class Case:
-    def told(self) -> dict[str, Any]:
-        return {"age_years": 61, "sex": "F", "modality": "CR", "body_part": "CHEST"}
-
-
-@dataclass(frozen=True)
-class Image:
-    number: int
-    series: int = 1
-    window: str = "as stored"
-    why: str = "the only image"
-    jpeg: bytes = b"\xff\xd8 an image"
-
-
-TWO = (Image(1), Image(2, jpeg=b"\xff\xd8 another"))
+CASE = Case(("CR",), "CHEST", "female", 61, "PA LUNG", (SeriesTold(1, "CR", "CHEST", "PA", 2),), ("Ayşe Yılmaz",))
+IMAGE = Preview(1, 1, "2.25.77001", "2.25.77002", 1, "", "middle", b"\xff\xd8 an image")
+TWO = (IMAGE, replace(IMAGE, number=2, sop_instance_uid="2.25.77003", window="lung", jpeg=b"\xff\xd8 another"))
 CRITICAL = {"finding": "Tension pneumothorax on the left.", "why": "It must be drained.", "images": [2]}
 
 
-def drafted(*says: Any, images: tuple[Image, ...] = TWO, language: str = "en") -> tuple[Any, Scripted]:
+def drafted(*says: Any, images: tuple[Preview, ...] = TWO, language: str = "en") -> tuple[Any, Scripted]:
     model = Scripted(list(says))
-    return draft(model, Case(), images, "general", language), model
+    return draft(model, CASE, images, "general", language), model
 
 
 def test_an_answer_that_keeps_to_the_schema_is_the_draft() -> None:
-    made, model = drafted({**GOOD, "images_used": [2, 1, 2], "findings": " Clear.\x00 \ud800"})
+    made, model = drafted({**GOOD, "images_used": [2, 1, 2], "findings": " Clear.\x07 "})
     assert made.document == {**GOOD, "images_used": [1, 2], "findings": "Clear."}
     assert [each.model for each in made.answers] == ["scripted-1"] and not is_critical(made.document)
     [question] = model.asked
     assert question.images == [each.jpeg for each in TWO] and question.schema == SCHEMA
     asked = json.loads(question.text)
-    assert asked["study"] == Case().told()
-    assert [each["number"] for each in asked["images"]] == [1, 2]
+    assert asked["study"] == CASE.told()
+    assert [(each["number"], each["series"], each["window"]) for each in asked["images"]] == [
+        (1, 1, "as stored"),
+        (2, 1, "lung"),
+    ]
+    assert "Ayşe" not in question.text and "2.25." not in question.text
 
 
 @pytest.mark.parametrize(
@@ -64,6 +56,7 @@ WRONG = {
     "I see nothing of note.": "it is no JSON",
     "[]": "it is no JSON",
     '{"findings": "Clear."}': "the document has no technique",
+    json.dumps({**GOOD, "findings": "Clear.\x00"}): "it holds characters that are no text",
     json.dumps({**GOOD, "confidence": "certain"}): "the document.confidence is none of low, medium, high",
     json.dumps({**GOOD, "findings": "  "}): "findings is empty",
     json.dumps({**GOOD, "findings": "a" * (LONGEST["findings"] + 1)}): "findings has more than 6000 characters",
@@ -125,9 +118,9 @@ def test_without_images_nobody_says_to_have_seen_anything(language: str) -> None
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("images", [TWO, ()])
-def test_the_mock_drafts_in_every_language(language: str, images: tuple[Image, ...]) -> None:
+def test_the_mock_drafts_in_every_language(language: str, images: tuple[Preview, ...]) -> None:
     mock = MockDescriber(Endpoint("rai-mock", "mock", "", "", key=str))
-    made = draft(mock, Case(), images, "general", language)
+    made = draft(mock, CASE, images, "general", language)
     assert fault_of(made.document, SCHEMA) == "" and not is_critical(made.document)
     assert made.document["technique"].startswith("MOCK: no model has looked")
 
@@ -136,11 +129,34 @@ def test_the_prompt_names_language_and_preset_and_nothing_unknown() -> None:
     for language, name in (("tr", "Turkish"), ("en", "English"), ("az", "Azerbaijani"), ("fa", "Persian")):
         for preset in PRESETS.values():
             model = Scripted([{**GOOD, "findings": UNSEEN[language]}])
-            draft(model, Case(), TWO, preset.name, language)
+            draft(model, CASE, TWO, preset.name, language)
             assert f"plain text in {name}" in model.asked[0].system and preset.asks in model.asked[0].system
     for preset_name, language in (("brain-mr", "tr"), ("general", "xx")):
         with pytest.raises(BadRequest):
-            draft(Scripted([GOOD]), Case(), TWO, preset_name, language)
+            draft(Scripted([GOOD]), CASE, TWO, preset_name, language)
+
+
+@pytest.mark.parametrize(
+    ("modalities", "body_part", "description", "preset"),
+    [
+        (("CR",), "CHEST", "", "chest-radiograph"),
+        (("DX", "SR"), "", "PA AKCİĞER GRAFİSİ", "chest-radiograph"),
+        (("CR", "DX"), "THORAX", "", "chest-radiograph"),
+        (("CR",), "HAND", "", "general"),
+        (("CT",), "HEAD", "", "brain-ct"),
+        (("CT",), "", "BEYİN BT", "brain-ct"),
+        (("CT",), "CHEST", "", "general"),
+        (("MG",), "", "", "mammography"),
+        (("MG", "US"), "BREAST", "", "general"),
+        (("US", "SC"), "ABDOMEN", "", "ultrasound"),
+        (("SR",), "", "", "general"),
+        ((), "", "", "general"),
+    ],
+)
+def test_the_preset_follows_from_the_exam(
+    modalities: tuple[str, ...], body_part: str, description: str, preset: str
+) -> None:
+    assert preset_for(Case(modalities, body_part, "", None, description, ())) == preset
 
 
 def test_the_longest_texts_fit_into_a_report() -> None:

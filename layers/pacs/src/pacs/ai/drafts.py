@@ -4,14 +4,16 @@ An answer must keep to the schema and make sense: it rests on images that were s
 does not is asked for once more. Texts of models are texts: whoever shows them escapes them.
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pacs.ai.prompting import MENDED, Shown, Told, question_of
+from pacs.ai.context import Case
+from pacs.ai.previews import Preview
+from pacs.ai.prompting import question_of
 from pacs.errors import ModelRefused, PacsError
+from pacs.models.answers import document_in
 from pacs.models.schemas import fault_of, object_of
 from pacs.ports import Answer, Describer
 from pacs.reporting.body import CONTROL
@@ -63,7 +65,7 @@ class DraftFailed(ModelRefused):
         self.answers = answers
 
 
-def draft(describer: Describer, case: Told, previews: Sequence[Shown], preset: str, language: str) -> Drafted:
+def draft(describer: Describer, case: Case, previews: Sequence[Preview], preset: str, language: str) -> Drafted:
     """A draft that rests on these images; without any, one whose findings say so.
 
     Raises DraftFailed, BadRequest for an unknown preset or language, and what the describer raises.
@@ -77,7 +79,7 @@ def draft(describer: Describer, case: Told, previews: Sequence[Shown], preset: s
     if not fault:
         return Drafted(settled(document, numbers, language), (first,))
     try:
-        second = describer.ask(replace(question, turns=[(first.text, MENDED.format(fault=fault))]))
+        second = describer.ask(replace(question, turns=[(first.text, fault)]))
     except PacsError as error:
         raise DraftFailed(f"{fault}; then {error.message}", (first,)) from error
     document, fault = read(second.text, numbers)
@@ -92,14 +94,9 @@ def is_critical(document: Mapping[str, Any]) -> bool:
 
 def read(text: str, numbers: set[int]) -> tuple[Document, str]:
     """The document in what a model said, and what is wrong with it, without a word of it; empty: nothing."""
-    # Some think aloud first, and some put a fence around what they were asked for.
-    said = text.rpartition("</think>")[2]
-    try:
-        document = json.loads(said[said.find("{") : said.rfind("}") + 1])
-    except (ValueError, RecursionError):
-        return {}, "it is no JSON"
-    fault = fault_of(document, SCHEMA)
-    return (document, fault or senseless(document, numbers)) if isinstance(document, dict) else ({}, fault)
+    document, fault = document_in(text)
+    fault = fault or fault_of(document, SCHEMA)
+    return document, fault or senseless(document, numbers)
 
 
 def senseless(document: Mapping[str, Any], numbers: set[int]) -> str:
@@ -157,5 +154,4 @@ def settled(document: Mapping[str, Any], numbers: set[int], language: str) -> Do
 
 
 def cleaned(text: str) -> str:
-    """Without what no database and no document takes: control characters, halves of surrogate pairs."""
-    return CONTROL.sub("", text).encode(errors="ignore").decode().strip()
+    return CONTROL.sub("", text).strip()

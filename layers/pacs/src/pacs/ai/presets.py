@@ -5,6 +5,8 @@ A preset adds to what every draft is asked. In the words of a model's instructio
 
 from dataclasses import dataclass
 
+from pacs.ai.context import Case
+from pacs.ai.windows import region_of
 from pacs.errors import BadRequest
 
 
@@ -74,3 +76,21 @@ def preset_named(name: str) -> Preset:
     if found is None:
         raise BadRequest(f"presets are {', '.join(PRESETS)}", field="preset")
     return found
+
+
+# Of these series nothing says what was examined: documents, and pictures that somebody took beside it.
+BESIDE = {"SR", "PR", "KO", "DOC", "OT", "SC", "SEG", "XC", "REG"}
+RADIOGRAPHS = {"CR", "DX", "RG"}
+BY_REGION = {("CT", "head"): "brain-ct", **{(each, "chest"): "chest-radiograph" for each in RADIOGRAPHS}}
+BY_MODALITY = {"MG": "mammography", "US": "ultrasound"}
+
+
+def preset_for(case: Case) -> str:
+    """The preset that suits a study, by modality and region; the general one where several could."""
+    modalities = {*case.modalities} - BESIDE
+    if not modalities or (len(modalities) > 1 and not modalities <= RADIOGRAPHS):
+        return GENERAL
+    told = (case.body_part, *(each.description for each in case.series), case.description)
+    region = next(filter(None, map(region_of, told)), "")
+    modality = min(modalities)
+    return BY_MODALITY.get(modality) or BY_REGION.get((modality, region), GENERAL)
