@@ -79,7 +79,7 @@ class House(Services):
         self.database, self.clock, self.mailer = database, TurnedClock(), Outbox()
         self.scope = Scope(add_organization(database, f"Klinik {uuid.uuid4()}"), "admin")
         self.says: Said | None = taking(400, 900)
-        configuring.set_consent(self, self.scope, True)
+        self.consent(True)
 
     def describer(self, endpoint: Endpoint) -> Describer:
         return Voice(endpoint, self.says) if self.says else super().describer(endpoint)
@@ -90,6 +90,9 @@ class House(Services):
     def configure(self, name: str, **change: Any) -> Configured:
         """A provider of this organization's own."""
         return configuring.save(self, self.scope, name, Change(**{"enabled": True, **change}))
+
+    def consent(self, given: bool) -> None:
+        configuring.set_consent(self, self.scope, given)
 
     def administrator(self) -> str:
         """The address of one more."""

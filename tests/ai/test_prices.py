@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pacs.ai.metering import metered
+from pacs.ai.price_list import LISTED
 from pacs.ai.prices import (
-    LISTED,
     Price,
     cost,
     list_prices,
@@ -71,9 +71,9 @@ def test_more_never_costs_less(tokens_in: int, tokens_out: int, cached: int, ima
         ("openai", "gpt-5.5-mini", None),
         ("openai", "gpt-5-mini-2025-08-07", "0.25"),
         ("openai", "gpt-5", "1.25"),
-        ("claude", "claude-sonnet-4-5-20250929", "3"),
-        ("claude", "claude-sonnet-4-5", "3"),
-        ("gemini", "gemini-2.5-flash-lite", "0.1"),
+        ("claude", "claude-sonnet-5", "2"),
+        ("claude", "claude-sonnet-5-20260630", "2"),
+        ("gemini", "gemini-3.5-flash-lite", "0.3"),
         ("gemini", "gemini-3.1-pro-preview", "2"),
         ("qwen", "qwen-vl-max-2025-08-13", "0.8"),
         ("bedrock", "eu.anthropic.claude-sonnet-4-5-20250929-v1:0", "3.3"),
@@ -94,6 +94,12 @@ def test_every_model_that_is_asked_by_default_has_a_price() -> None:
         model = getattr(Settings(), f"ai_{name.replace('-', '_')}_model", "")
         assert listed_price(name, model) or name == "bedrock"
     assert all(price.source and 0 <= price.tokens_cached <= price.tokens_in for price in listed_prices())
+
+
+def test_a_list_knows_what_services_will_ask() -> None:
+    for day, tokens_in in ((TODAY, "0.75"), (date(2027, 1, 1), "1.5")):
+        found = listed_price("gemini", "gemini-3.8-flash", day)
+        assert found is not None and found.tokens_in == Decimal(tokens_in)
 
 
 def test_the_newest_own_price_that_has_begun_counts(house: House) -> None:

@@ -31,7 +31,7 @@ from pacs.ports import Describer, Services
 
 T = TypeVar("T")
 
-# Why a provider is passed over. In this order: the first that fits is told.
+# Why a provider is passed over. In this order: the first that fits is told. Who was never set up is not off.
 Skipped = Literal["off", "not-configured", "not-allowed", "no-consent", "no-vision", "language", "circuit-open"]
 # Why one that was to be asked has not answered. Without money it was not asked (any more).
 Failed = Literal["over-budget", "no-price", "busy", "timeout", "unavailable", "not-configured", "refused", "invalid"]
@@ -144,7 +144,7 @@ def skipped(asked: Asked[T], found: Configured) -> Skipped | None:
     """Why a provider is not asked at all; None: it may be. Its circuit comes last, for it lets one through."""
     provider, settings = found.provider, asked.services.settings
     reasons: tuple[tuple[Skipped, Callable[[], bool]], ...] = (
-        ("off", lambda: not found.enabled),
+        ("off", lambda: not found.enabled and found.own is not None),
         ("not-configured", lambda: bool(found.missing)),
         ("not-allowed", lambda: provider.name == MOCK and settings.stage == "prod" and not settings.ai_mock),
         ("no-consent", lambda: provider.name != MOCK and not consent_of(asked.services, asked.scope).given),

@@ -15,66 +15,13 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
 
+from pacs.ai.price_list import LATER, LISTED, OWNER, READ_ON, SOURCE
 from pacs.ai.providers import model_name, provider_named
 from pacs.errors import BadRequest, Conflict, NotFound
 from pacs.people.audit import Deed, record
 from pacs.people.scope import Scope
 from pacs.ports import Services, Usage
 
-# Where the lists below were read: of each service's own page, long contexts and batches left out.
-SOURCE, READ_ON = "genai-prices 0.2.3", date(2026, 11, 22)
-LISTED: dict[str, dict[str, tuple[str, str, str]]] = {
-    "openai": {
-        "gpt-5.5": ("5", "0.5", "30"),
-        "gpt-5.4": ("2.5", "0.25", "15"),
-        "gpt-5.4-mini": ("0.75", "0.075", "4.5"),
-        "gpt-5.2": ("1.75", "0.175", "14"),
-        "gpt-5.1": ("1.25", "0.125", "10"),
-        "gpt-5": ("1.25", "0.125", "10"),
-        "gpt-5-mini": ("0.25", "0.025", "2"),
-        "gpt-4.1": ("2", "0.5", "8"),
-        "gpt-4.1-mini": ("0.4", "0.1", "1.6"),
-        "gpt-4o": ("2.5", "1.25", "10"),
-        "gpt-4o-mini": ("0.15", "0.075", "0.6"),
-    },
-    "claude": {
-        "claude-sonnet-5-5": ("2", "0.1", "10"),
-        "claude-sonnet-5": ("2", "0.2", "10"),
-        "claude-sonnet-4-6": ("3", "0.3", "15"),
-        "claude-sonnet-4-5": ("3", "0.3", "15"),
-        "claude-opus-5-5": ("4", "0.2", "20"),
-        "claude-opus-5": ("5", "0.5", "25"),
-        "claude-opus-4-5": ("5", "0.5", "25"),
-        "claude-haiku-4-5": ("1", "0.1", "5"),
-    },
-    "gemini": {
-        "gemini-3.8-flash": ("1.5", "0.15", "7.5"),  # half of it until the end of 2026
-        "gemini-3.5-flash": ("1.5", "0.15", "9"),
-        "gemini-3.1-pro": ("2", "0.2", "12"),
-        "gemini-3-pro": ("2", "0.2", "12"),
-        "gemini-2.5-pro": ("1.25", "0.125", "10"),
-        "gemini-2.5-flash": ("0.3", "0.03", "2.5"),
-        "gemini-2.5-flash-lite": ("0.1", "0.01", "0.4"),
-    },
-    "qwen": {"qwen-vl-max": ("0.8", "0.8", "3.2"), "qwen-vl-plus": ("0.21", "0.21", "0.63")},
-    # In Beijing's working hours; half of it in all others.
-    "deepseek": {"deepseek-flash": ("0.3", "0.006", "1.2"), "deepseek-v4-pro": ("1.32", "0.044", "3.96")},
-    # Of a region's inference profiles, a tenth above the worldwide ones.
-    "bedrock": {
-        "anthropic.claude-sonnet-5-5": ("2.2", "0.11", "11"),
-        "anthropic.claude-sonnet-5": ("2.2", "0.22", "11"),
-        "anthropic.claude-sonnet-4-6": ("3.3", "0.33", "16.5"),
-        "anthropic.claude-sonnet-4-5": ("3.3", "0.33", "16.5"),
-        "anthropic.claude-opus-5": ("5.5", "0.55", "27.5"),
-        "anthropic.claude-opus-4-5": ("5.5", "0.55", "27.5"),
-        "anthropic.claude-haiku-4-5": ("1.1", "0.11", "5.5"),
-        "amazon.nova-pro": ("0.8", "0.2", "3.2"),
-        "amazon.nova-lite": ("0.06", "0.015", "0.24"),
-    },
-    # Machines of the owner's: what they cost, they cost by the hour.
-    **{each: {"": ("0", "0", "0")} for each in ("rai-llm", "medgemma", "radialog", "rai-mock")},
-}
-OWNER = "the owner's machine: paid by the hour, not by the token"
 VERSION = re.compile(r"[-@:](\d|v\d|latest|preview|exp).*|")
 REGION = re.compile(r"^(.*/)?((eu|us|us-gov|apac|jp|au|ca|global)\.)?")
 MILLION, SMALLEST = Decimal(1_000_000), Decimal("0.000001")
@@ -148,22 +95,30 @@ def price_of(services: Services, scope: Scope, provider: str, model: str, on: da
     for row in rows:
         newest.setdefault(row["model"], own_price(row))
     known = model_name(model)
-    return fitting(known, newest) or listed_price(provider, known)
+    return fitting(known, newest) or listed_price(provider, known, on)
 
 
-def listed_price(provider: str, model: str) -> Price | None:
+def listed_price(provider: str, model: str, on: date = READ_ON) -> Price | None:
     """What we have read of a service's list."""
-    known = {each.model: each for each in listed_prices() if each.provider == provider}
+    begun = (each for each in listed_prices() if each.effective_from is None or each.effective_from <= on)
+    known = {each.model: each for each in begun if each.provider == provider}
     return fitting(REGION.sub("", model), known)
 
 
 def listed_prices() -> list[Price]:
-    """Everything that we have read."""
+    """Everything that we have read; what begins later after what it is to replace."""
+    listed = [(None, provider, *told) for provider, models in LISTED.items() for told in models.items()]
     return [
-        Price(*prices, provider=provider, model=model, source=f"{SOURCE}, {READ_ON}" if model else OWNER)
-        for provider, models in LISTED.items()
-        for model, (tokens_in, tokens_cached, tokens_out) in models.items()
-        for prices in ((Decimal(tokens_in), Decimal(tokens_cached), Decimal(tokens_out)),)
+        Price(
+            Decimal(tokens_in),
+            Decimal(cached),
+            Decimal(tokens_out),
+            provider=provider,
+            model=model,
+            effective_from=begins,
+            source=f"{SOURCE}, {READ_ON}" if model else OWNER,
+        )
+        for begins, provider, model, (tokens_in, cached, tokens_out) in (*listed, *LATER)
     ]
 
 
