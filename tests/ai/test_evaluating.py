@@ -12,10 +12,11 @@ from infra.local.scratch import Scratch, scratch_archive
 from pacs.ai.evaluating import Exam, Result, Wanted, check, evaluate, total_of
 from pacs.ai.references import Reference, find_references, sections_in
 from pacs.ai.scoring import Scores, Share, score
+from pacs.archive.masks import NewMask, add_mask, list_masks
 from pacs.database.engine import EngineDatabase
 from pacs.errors import BadRequest, ModelRefused
 from pacs.ports import Answer, Endpoint, Question, Usage
-from tests.ai.evaluation_studies import SET, write
+from tests.ai.evaluation_studies import SET, STUDIES, write
 from tests.ai.house import House, both_databases, house, one_database
 from tests.models.fake_models import serving
 
@@ -28,7 +29,10 @@ DENIES = "Pnömotoraks izlenmedi. Plevral efüzyon saptanmadı."
 @pytest.fixture(scope="module")
 def scratch(one_database: EngineDatabase, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
     beside = House(one_database, tmp_path_factory.mktemp("beside"))
+    add_mask(one_database, beside.scope, NewMask("US", 480, 640, [[0, 0, 640, 60]]))
     with scratch_archive(beside, beside.scope) as found:
+        [mask] = list_masks(found.services.database, found.scope)
+        assert (mask["modality"], mask["rectangles"]) == ("US", [[0, 0, 640, 60]])
         yield found
     assert not list(beside.settings.home.glob("scratch-*"))
 
@@ -206,6 +210,23 @@ def test_a_set_with_a_fault_names_the_study(tmp_path: Path, name: str, content: 
     (tmp_path / "first" / name).write_text(content)
     with pytest.raises(BadRequest, match=f"first: .*{told}"):
         find_references(tmp_path)
+
+
+def test_what_was_looked_at_is_gone_and_a_study_without_images_is_not_asked_for(
+    house: House, scratch: Scratch, tmp_path: Path
+) -> None:
+    for dataset in STUDIES["liver"]("liver"):
+        dataset.BurnedInAnnotation = "YES"
+        dataset.StudyInstanceUID = "2.25.7001"
+        dataset.save_as(tmp_path / f"{dataset.InstanceNumber}.dcm", enforce_file_format=True)
+    reference = Reference("liver", tmp_path, {"findings": "Normal."}, "en")
+    exam = Exam(reference, scratch.services, scratch.scope, scratch.take("liver", reference.files()))
+    house.configure("openai", **PRICED)
+    made = asked(house, exam)
+    assert made.failure == "no-images" and made.cost == 0 and not house.events()
+    assert list(scratch.services.originals.scan(scratch.prefix(exam.study)))
+    scratch.clear(exam.study)
+    assert not list(scratch.services.originals.scan(scratch.prefix(exam.study)))
 
 
 def test_what_is_no_set_and_nobody_is_refused(tmp_path: Path, scratch: Scratch) -> None:
