@@ -36,6 +36,7 @@ WORKITEM = "/dicomweb/workitems/{workitem}"
 WORK = "/studies/{code}"
 REPORT = "/api/reports/{report}"
 DICTATION = "/api/dictations/{dictation}"
+AT_DESK = "/viewer/{study}/ai"
 EXTERNAL = "/api/external/v1"
 PATIENT = "/api/studies/{code}/patient"
 
@@ -233,6 +234,9 @@ FUNCTIONS = described(
             *asked("ai.read", "GET /ai/providers", "GET /ai/report/{code}", "GET /ai/jobs/{job}"),
             *asked("ai.read", "GET /ai/jobs/{job}/sent", "GET /ai/jobs/{job}/images/{number}"),
             *asked("reports.write", "POST /ai/drafts/{draft}/take"),
+            *pages("GET", "ai.read", AT_DESK, f"{AT_DESK}/jobs/{{job}}", f"{AT_DESK}/jobs/{{job}}/sent"),
+            *pages("POST", "ai.ask", AT_DESK, f"{AT_DESK}/cancel"),
+            *pages("POST", "reports.write", f"{AT_DESK}/take"),
         ),
         grants=(
             Grant("database", ("use",)),

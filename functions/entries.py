@@ -73,6 +73,11 @@ class StateMachine:
     functions: tuple[str, ...]  # those that do its tasks
 
 
+def is_page(function: Function, route: Route) -> bool:
+    """Whether a route is for people in a browser; those ask for the session and its action themselves."""
+    return function.name == "pages" or (route.public and route.path.startswith(("/admin/", "/viewer/")))
+
+
 def delete_routes(path: str) -> tuple[Route, ...]:
     """Deleting, and bringing back."""
     return (Route("DELETE", path, "archive.delete"), Route("POST", path + "/undelete", "archive.delete"))

@@ -16,13 +16,12 @@ import orjson
 from fastapi.openapi.utils import get_openapi
 
 from functions.catalogue import FUNCTIONS
-from functions.entries import Function, Route
+from functions.entries import Function, Route, is_page
 from infra.openapi_parts import JSON, PATH_PARAMETERS, SAID, SCHEMAS, Json, Words, words_of
 
 FILE = Path(__file__).parents[1] / "docs" / "openapi.json"
 ABOUT = "QIDO-RS, WADO-RS, WADO-URI, STOW-RS and UPS-RS of DICOM PS3.18, and what goes beyond it."
 ERROR = {"description": "Refused", "content": {JSON: {"schema": {"$ref": "#/components/schemas/Error"}}}}
-FOR_PEOPLE = ("pages",)
 # FastAPI's own error, which is told in our shape.
 NOT_OURS = ("HTTPValidationError", "ValidationError")
 
@@ -33,10 +32,11 @@ def document() -> Json:
     parameters: Json = {}
     schemas: Json = dict(SCHEMAS)
     for function in FUNCTIONS:
-        if function.routes and function.name not in FOR_PEOPLE:
+        routes = [each for each in function.routes if each.method != "OPTIONS" and not is_page(function, each)]
+        if routes:
             made = document_of(function)
             schemas |= {name: each for name, each in made["components"]["schemas"].items() if name not in NOT_OURS}
-            for route in (each for each in function.routes if each.method != "OPTIONS"):
+            for route in routes:
                 path = route.path.replace("+}", "}")
                 operation = made["paths"][path][route.method.lower()]
                 operation = described(function, route, operation)
@@ -65,11 +65,13 @@ def shared(parameters: Json, parameter: Json) -> Json:
 
 
 def document_of(function: Function) -> Json:
-    """What FastAPI knows of a function's routes."""
+    """What FastAPI knows of a function's routes for programs."""
     router = importlib.import_module(f"functions.{function.name}.routes").router
+    pages = {each.path for each in function.routes if is_page(function, each)}
+    routes = [each for each in router.routes if each.path not in pages]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that HEAD is called like GET
-        made = get_openapi(title=function.name, version="1", routes=router.routes)
+        made = get_openapi(title=function.name, version="1", routes=routes)
     return {"components": {"schemas": {}}, **made}
 
 

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from functions.ai import asking, drafts
+from functions.ai import asking, desk, drafts
 
 router = APIRouter()
-for part in (asking, drafts):
+for part in (asking, drafts, desk):
     router.routes += part.router.routes

@@ -17,6 +17,7 @@ from pacs.errors import BadRequest
 from pacs.people.membership import find_by_id
 from pacs.people.permissions import may
 from pacs.people.scope import Scope
+from pacs.portal.prereport_marks import critical_of
 from pacs.portal.reports import verified_of
 from pacs.portal.worklist import row_of
 from pacs.reading.priors import priors
@@ -47,6 +48,7 @@ async def show_desk(request: Request, scope: Opener, study: str) -> Response:
         study=row_of(found, services().clock.now()),
         images="" if services().settings.public_ohif_url else launch(request, scope, [found["study_instance_uid"]]),
         mine=mine,
+        critical=critical_of(services(), scope, found),
         report=own,
         reports=[each for each in reports if not own or each["id"] != own["id"]],
         verified=VERIFIED,

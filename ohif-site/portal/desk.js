@@ -27,6 +27,8 @@
   const address = `/api/reports/${report.dataset.report}`;
   const editor = window.pacs.editor(report, address);
   const { sections, save, saveQuietly } = editor;
+  window.pacs.writing = editor;
+  report.addEventListener('focusin', event => event.target.closest('[data-inserted]')?.removeAttribute('data-inserted'));
 
   // A template fills what is empty, and is added to what is not. The archive has sanitised it.
   report.querySelector('[data-template]')?.addEventListener('change', async event => {
@@ -77,7 +79,6 @@
         tell(error);
       }
     }, error => tell(error, undefined, told.deaf));
-    report.addEventListener('focusin', event => event.target.closest('[data-inserted]')?.removeAttribute('data-inserted'));
   }
 
   document.getElementById('preliminary').addEventListener('click', async () => {

@@ -72,6 +72,19 @@
       return running;
     }
 
+    // The report is another one now, which the archive has: it is shown, and what is different is marked until looked at.
+    async function reload() {
+      const told = await call('GET', address);
+      for (const each of sections) {
+        const before = each.innerHTML;
+        each.innerHTML = told.sections[each.dataset.section];
+        each.toggleAttribute('data-inserted', each.innerHTML !== before);
+      }
+      ({ version } = told);
+      saved = JSON.stringify(written());
+      show('saved');
+    }
+
     const saveQuietly = () => save().catch(() => {});
 
     form.addEventListener('input', () => {
@@ -82,6 +95,6 @@
     document.addEventListener('visibilitychange', () => { if (document.hidden) saveQuietly(); });
     addEventListener('beforeunload', event => { if (dirty() && !stopped) event.preventDefault(); });
 
-    return { sections, save, saveQuietly, dirty, get version() { return version; }, get stopped() { return stopped; } };
+    return { form, sections, save, saveQuietly, reload, dirty, get version() { return version; }, get stopped() { return stopped; } };
   };
 })();

@@ -156,7 +156,7 @@ def test_the_prompt_names_language_and_preset_and_nothing_unknown() -> None:
 def test_the_preset_follows_from_the_exam(
     modalities: tuple[str, ...], body_part: str, description: str, preset: str
 ) -> None:
-    assert preset_for(Case(modalities, body_part, "", None, description, ())) == preset
+    assert preset_for(modalities, (body_part, description)) == preset
 
 
 def test_the_longest_texts_fit_into_a_report() -> None:

@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from functions.catalogue import function
-from functions.entries import Route
+from functions.catalogue import FUNCTIONS
+from functions.entries import Route, is_page
 from pacs.people.organizations import NewMember, add_branch, add_member, add_organization
 from pacs.people.permissions import ALLOWED
 from pacs.people.scope import MEMBER_ROLES, Scope
 from tests.functions.doors import PASSWORD
 from tests.portal.visits import headers, knock, scope_of, send, show
 
-PAGES = [route for route in function("pages").routes if route.action]
+PAGES = [route for each in FUNCTIONS for route in each.routes if is_page(each, route) and route.action]
 ROLES = (*MEMBER_ROLES, "importer", "enrolling", "launch", "system")
 
 

@@ -111,7 +111,8 @@ def evaluate(services: Services, scope: Scope, exam: Exam, wanted: Wanted) -> Re
     reference = exam.reference
     case = case_of(exam.services, exam.scope, exam.study)
     language = wanted.language or reference.language
-    asking = Asking(exam, case, wanted.preset or preset_for(case), language)
+    texts = (case.body_part, *(each.description for each in case.series), case.description)
+    asking = Asking(exam, case, wanted.preset or preset_for(case.modalities, texts), language)
     scores = score_of_failure(reference.sections, reference.critical)
     failed = Result(reference.name, wanted.provider, "", asking.preset, language, scores)
     try:

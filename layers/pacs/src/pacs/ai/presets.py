@@ -3,10 +3,10 @@
 A preset adds to what every draft is asked. In the words of a model's instructions: in English, whatever is answered.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pacs.ai.context import Case
-from pacs.ai.windows import region_of
+from pacs.ai.words import region_of
 from pacs.errors import BadRequest
 
 
@@ -85,12 +85,14 @@ BY_REGION = {("CT", "head"): "brain-ct", **{(each, "chest"): "chest-radiograph" 
 BY_MODALITY = {"MG": "mammography", "US": "ultrasound"}
 
 
-def preset_for(case: Case) -> str:
-    """The preset that suits a study, by modality and region; the general one where several could."""
-    modalities = {*case.modalities} - BESIDE
-    if not modalities or (len(modalities) > 1 and not modalities <= RADIOGRAPHS):
+def preset_for(modalities: Iterable[str], texts: Iterable[str]) -> str:
+    """The preset that suits a study, by modality and region; the general one where several could.
+
+    `texts` tell what was examined, the closest first.
+    """
+    examined = {*modalities} - BESIDE
+    if not examined or (len(examined) > 1 and not examined <= RADIOGRAPHS):
         return GENERAL
-    told = (case.body_part, *(each.description for each in case.series), case.description)
-    region = next(filter(None, map(region_of, told)), "")
-    modality = min(modalities)
+    region = next(filter(None, map(region_of, texts)), "")
+    modality = min(examined)
     return BY_MODALITY.get(modality) or BY_REGION.get((modality, region), GENERAL)

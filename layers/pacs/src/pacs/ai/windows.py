@@ -5,9 +5,8 @@ Source: PS3.3 §C.11.2.1.2 (Window Center and Window Width)
 
 from collections.abc import Sequence
 
-from pacs.ai.words import LETTERS, REGIONS, begins
+from pacs.ai.words import region_of
 from pacs.dicom.render import Window
-from pacs.dicom.text import fold
 
 AS_STORED = ""  # the window that the header says, or all values
 # Center and width in Hounsfield units.
@@ -28,12 +27,6 @@ BY_REGION: dict[str, tuple[str, ...]] = {
     "breast": ("soft tissue", "lung"),
 }
 UNKNOWN = ("soft tissue", "lung")
-
-
-def region_of(words: str) -> str:
-    """The part of the body that a text names, by the order of REGIONS; empty when it names none."""
-    found = [fold(each) for each in LETTERS.findall(words)]
-    return next((region for region, known in REGIONS.items() if any(begins(each, known) for each in found)), "")
 
 
 def windows_of(modality: str, texts: Sequence[str]) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Which words do descriptions of examinations use, and which part of the body do they mean? Data alone.
 
-Read by scrubbing, which lets no other word out of the house, and by windows. Words of up to four letters are known as
-they stand, longer ones by their beginning, for they have endings. All of them folded (`pacs.dicom.text.fold`).
+Read by scrubbing, which lets no other word out of the house, by windows and by presets. Words of up to four letters are
+known as they stand, longer ones by their beginning, for they have endings. All of them folded (`pacs.dicom.text.fold`).
 """
 
 import re
@@ -114,6 +114,12 @@ KNOWN = folded(OTHERS_TEXT).union(*REGIONS.values(), folded(" ".join(TERMS)))
 def begins(word: str, known: frozenset[str]) -> bool:
     """Whether a folded word is one of these, or has one of more than four letters at its beginning."""
     return word in known or any(word[:length] in known for length in range(SHORT + 1, len(word)))
+
+
+def region_of(words: str) -> str:
+    """The part of the body that a text names, by the order of REGIONS; empty when it names none."""
+    found = [fold(each) for each in LETTERS.findall(words)]
+    return next((region for region, known in REGIONS.items() if any(begins(each, known) for each in found)), "")
 
 
 def is_known(word: str) -> bool:

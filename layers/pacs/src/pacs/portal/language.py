@@ -6,13 +6,15 @@ English texts are the keys of the catalogues under `locales`; those of `COMPLETE
 import gettext
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date, format_datetime, format_skeleton, format_timedelta
-from babel.numbers import format_decimal
+from babel.numbers import format_currency, format_decimal
+from babel.units import format_unit
 
 LOCALES = Path(__file__).parent / "locales"
 DOMAIN = "portal"
@@ -104,6 +106,13 @@ class Speech:
 
     def number(self, value: float) -> str:
         return format_decimal(value, locale=self.locale)
+
+    def dollars(self, value: Decimal) -> str:
+        """A cost as people read it; the fractions of a cent that a call costs are told."""
+        return format_currency(value, "USD", "¤#,##0.00##", locale=self.locale, currency_digits=False)
+
+    def seconds(self, value: float) -> str:
+        return format_unit(round(value), "second", "short", locale=self.locale)
 
     def size(self, size_bytes: float) -> str:
         """Bytes as people read them."""

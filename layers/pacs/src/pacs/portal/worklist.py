@@ -4,15 +4,17 @@ Called by functions/pages.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
+from uuid import uuid4
 
 from pacs.people.organizations import Branch, list_branches
 from pacs.people.permissions import may
 from pacs.people.scope import Scope
 from pacs.portal.language import marked
+from pacs.portal.prereport_marks import marks_of
 from pacs.ports import Database, Services
 from pacs.reading.filters import list_filters
 from pacs.reading.states import OPEN
@@ -104,16 +106,19 @@ def asked_of_saved(wanted: Mapping[str, list[str]]) -> Asked:
 
 @dataclass(frozen=True)
 class Listed:
-    """A page of the list; `after` asks for the next one."""
+    """A page of the list; `after` asks for the next one. `press` is of this showing: a button pressed twice is one."""
 
     rows: list[dict[str, Any]]
     after: str
+    press: str = field(default_factory=lambda: uuid4().hex)
 
 
 def list_work(services: Services, scope: Scope, asked: Asked, *, after: str = "") -> Listed:
     """A page of studies. Raises BadRequest, naming the field."""
     page = list_studies(services, scope, asked.wanted, after=after, limit=PAGE_SIZE)
-    return Listed([row_of(each, services.clock.now()) for each in page.items], page.after)
+    marks = marks_of(services, scope, page.items)
+    rows = [row_of(each, services.clock.now()) | {"mark": marks.get(each["study_instance_uid"])} for each in page.items]
+    return Listed(rows, page.after)
 
 
 def row_of(study: Mapping[str, Any], now: datetime) -> dict[str, Any]:
