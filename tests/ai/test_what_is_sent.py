@@ -13,60 +13,30 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
-from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import UID, generate_uid
 from sqlalchemy import text
 
 from pacs.ai.context import age_of, case_of
-from pacs.ai.key_images import KEY_OBJECT_SELECTION
 from pacs.ai.previews import Chosen, choose
 from pacs.archive.masks import NewMask, add_mask
 from pacs.errors import NotFound
 from pacs.people.scope import Scope
 from pacs.reading.patients import correct_patient
+from tests.ai.pictures import (
+    PDF,
+    SECONDARY,
+    SR,
+    STUDY,
+    ct,
+    filed,
+    markers,
+    opened,
+    picture,
+    selection,
+    video,
+    without_pixels,
+)
 from tests.functions.planted import NEEDLES, planted
-
-ULTRASOUND, SECONDARY = "1.2.840.10008.5.1.4.1.1.6.1", "1.2.840.10008.5.1.4.1.1.7"
-SR, PDF = "1.2.840.10008.5.1.4.1.1.88.11", "1.2.840.10008.5.1.4.1.1.104.1"
-STUDY = generate_uid()
-
-
-def filed(dataset: Dataset) -> bytes:
-    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
-    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
-    out = io.BytesIO()
-    dataset.save_as(out)
-    return out.getvalue()
-
-
-def ct(sample: Callable[[str], bytes], **given: Any) -> bytes:
-    """A slice of 128 × 128 pixels; all of these are of one study."""
-    dataset = dcmread(io.BytesIO(sample("CT_small.dcm")))
-    dataset.StudyInstanceUID = STUDY
-    for keyword, value in given.items():
-        setattr(dataset, keyword, value)
-    return filed(dataset)
-
-
-def picture(sample: Callable[[str], bytes], pixels: Any, **given: Any) -> bytes:
-    """An uncompressed picture in colour or grey, of an ultrasound device unless another kind is given."""
-    dataset = dcmread(io.BytesIO(sample("CT_small.dcm")))
-    for name in ("WindowCenter", "WindowWidth", "RescaleSlope", "RescaleIntercept", "PixelPaddingValue"):
-        dataset.pop(name, None)
-    dataset.StudyInstanceUID, dataset.Modality, dataset.SOPClassUID = STUDY, "US", ULTRASOUND
-    dataset.SeriesInstanceUID, dataset.PixelRepresentation = generate_uid(), 0
-    frames = pixels.shape[0] if pixels.ndim == 4 else 1
-    dataset.Rows, dataset.Columns = pixels.shape[-3:-1] if pixels.ndim > 2 else pixels.shape
-    dataset.SamplesPerPixel = 3 if pixels.ndim > 2 else 1
-    dataset.PhotometricInterpretation = "RGB" if pixels.ndim > 2 else "MONOCHROME2"
-    dataset.PlanarConfiguration = 0
-    dataset.NumberOfFrames = frames
-    dataset.BitsAllocated = dataset.BitsStored = pixels.dtype.itemsize * 8
-    dataset.HighBit = dataset.BitsStored - 1
-    dataset.PixelData = pixels.tobytes()
-    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    for keyword, value in given.items():
-        setattr(dataset, keyword, value)
-    return filed(dataset)
 
 
 def store(archive: Any, *bodies: bytes) -> list[str]:
@@ -83,10 +53,6 @@ def code_of(archive: Any) -> str:
 
 def chosen(archive: Any, most: int = 8, most_px: int = 512) -> Chosen:
     return choose(archive, archive.scope, STUDY, most=most, most_px=most_px)
-
-
-def opened(jpeg: bytes) -> Any:
-    return np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB")).astype(int)
 
 
 def test_nothing_that_is_planted_is_told(archive: Any, sample: Callable[[str], bytes]) -> None:
@@ -209,15 +175,6 @@ def test_pictures_are_small_jpeg_files_and_nothing_else(archive: Any, sample: Ca
     assert abs(lung - soft) > 20
 
 
-def markers(jpeg: bytes) -> set[int]:
-    """The segments before the samples."""
-    found, at = set(), 2
-    while jpeg[at + 1] != 0xDA:
-        found.add(jpeg[at + 1])
-        at += 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
-    return found
-
-
 def test_names_in_pictures_are_masked_or_the_picture_is_left_out(archive: Any, sample: Callable[[str], bytes]) -> None:
     burnt = np.full((100, 100, 3), (0, 0, 200), np.uint8)
     burnt[5:15, 5:60] = 255  # a name
@@ -256,26 +213,6 @@ def test_what_is_no_image_is_left_out_and_counted(archive: Any, sample: Callable
     assert {each.series for each in found.previews} == {4}
 
 
-def without_pixels(sample: Callable[[str], bytes], **given: Any) -> bytes:
-    dataset = dcmread(io.BytesIO(sample("CT_small.dcm")))
-    for name in ("PixelData", "Rows", "Columns", "BitsAllocated"):
-        del dataset[name]
-    dataset.StudyInstanceUID, dataset.SeriesInstanceUID = STUDY, generate_uid()
-    for keyword, value in given.items():
-        setattr(dataset, keyword, value)
-    return filed(dataset)
-
-
-def video(sample: Callable[[str], bytes]) -> bytes:
-    dataset = dcmread(
-        io.BytesIO(picture(sample, np.zeros((16, 16, 3), np.uint8), BurnedInAnnotation="NO", SeriesNumber=8))
-    )
-    dataset.PixelData = encapsulate([b"\0\0\1\xb3" + bytes(60)])
-    dataset["PixelData"].is_undefined_length = True
-    dataset.file_meta.TransferSyntaxUID = UID("1.2.840.10008.1.2.4.100")
-    return filed(dataset)
-
-
 def test_key_images_come_first_and_rejected_ones_not_at_all(archive: Any, sample: Callable[[str], bytes]) -> None:
     series = generate_uid()
     uids = store(archive, *(ct(sample, SeriesInstanceUID=series, InstanceNumber=each) for each in range(1, 10)))
@@ -288,14 +225,28 @@ def test_key_images_come_first_and_rejected_ones_not_at_all(archive: Any, sample
     assert found.left_out == {"document": 2, "not_chosen": 6, "rejected": 1}
 
 
-def selection(sample: Callable[[str], bytes], title: str, uid: str) -> bytes:
-    """A key object selection that marks one image."""
-    name, reference, content = Dataset(), Dataset(), Dataset()
-    name.CodeValue, name.CodingSchemeDesignator, name.CodeMeaning = title, "DCM", "Of Interest"
-    reference.ReferencedSOPInstanceUID = uid
-    content.ValueType, content.ReferencedSOPSequence = "IMAGE", Sequence([reference])
-    given = {"ConceptNameCodeSequence": Sequence([name]), "ContentSequence": Sequence([content])}
-    return without_pixels(sample, Modality="KO", SOPClassUID=KEY_OBJECT_SELECTION, **given)
+class Noted:
+    """A store that keeps which objects were read."""
+
+    def __init__(self, store: Any) -> None:
+        self.store, self.keys = store, set[str]()
+
+    def __getattr__(self, name: str) -> Any:
+        def noted(key: str, *arguments: Any, **options: Any) -> Any:
+            self.keys.add(key)
+            return getattr(self.store, name)(key, *arguments, **options)
+
+        return noted
+
+
+def test_of_many_images_only_those_that_are_chosen_are_read(archive: Any, sample: Callable[[str], bytes]) -> None:
+    series = generate_uid()
+    store(archive, *(ct(sample, SeriesInstanceUID=series, InstanceNumber=each) for each in range(1, 51)))
+    archive.originals = Noted(archive.originals)
+    found = chosen(archive, most=6)
+    read = {key.rpartition("/")[2].removesuffix(".dcm") for key in archive.originals.keys}
+    assert read == {each.sop_instance_uid for each in found.previews} and len(read) == 3
+    assert found.left_out == {"not_chosen": 47}
 
 
 def test_every_view_of_a_mammography_is_whole_and_frames_of_a_loop_are_sampled(
