@@ -1,6 +1,7 @@
 """Budgets: what is held, spent and stopped, and that nobody asks past one. Over both drivers."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -74,6 +75,14 @@ def test_twenty_that_ask_at_once_never_pass_a_budget(house: House) -> None:
     assert found.held == 0
     assert max(seen) <= budget
     assert len(house.events()) == answered
+
+
+def test_what_a_model_may_think_is_held_as_well(house: House) -> None:
+    found = house.configure(OPENAI, monthly_budget=dollars("0.2"))
+    thinks = replace(found, provider=replace(found.provider, thinking_tokens=10_000))
+    with pytest.raises(OverBudget):
+        metered(house, house.scope, thinks, TEST).ask(QUESTION)
+    assert metered(house, house.scope, found, TEST).ask(QUESTION)
 
 
 def test_what_is_held_counts_until_it_is_settled(house: House) -> None:

@@ -117,6 +117,8 @@ def test_what_is_no_jpeg_has_no_size(told: bytes) -> None:
 
 def test_an_estimate_is_above_what_services_count() -> None:
     said = "Akciğer parankim alanlarında aktif infiltrasyon saptanmadı. " * 20
-    found = most_usage(Question(said, said, [jpeg(1536, 1536), jpeg(64, 64)], turns=[(said, said)], most_tokens=700))
+    asked = Question(said, said, [jpeg(1536, 1536), jpeg(64, 64)], turns=[(said, said)], most_tokens=700)
+    found = most_usage(asked)
     assert found.tokens_in > 4 * len(said) / 3 + 2 * 1600
     assert (found.tokens_out, found.images) == (700, 2)
+    assert most_usage(asked, 5000).tokens_out == 5700

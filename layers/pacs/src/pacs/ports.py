@@ -275,7 +275,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Question:
-    """What a model is asked: images are JPEG files. `turns`: what it answered before, and what was wrong with that.
+    """What a model is asked: images are JPEG files. `turns`: what it answered before, and what it is told of that.
     `most_tokens` is how long the answer may be.
     """
 

@@ -62,7 +62,8 @@ class Metered:
         found = self._configured
         day = today(self._services)
         price = price_of(self._services, self._scope, found.provider.name, found.model, day)
-        hold = budgets.reserve(self._services, self._scope, found, cost(price, most_usage(question)))
+        most = most_usage(question, found.provider.thinking_tokens)
+        hold = budgets.reserve(self._services, self._scope, found, cost(price, most))
         self.calls += 1
         begun = self._services.clock.now()
         try:
@@ -98,12 +99,12 @@ def metered(
     return Metered(services, scope, configured, about, before)
 
 
-def most_usage(question: Question) -> Usage:
-    """The most that a call can take."""
+def most_usage(question: Question, thinking_tokens: int = 0) -> Usage:
+    """The most that a call can take; who thinks is paid for that, too."""
     texts = [question.system, question.text, *(each for turn in question.turns for each in turn), str(question.schema)]
     tokens = sum(len(each.encode()) for each in texts) // BYTES_A_TOKEN + SPARE_TOKENS
     tokens += sum(image_tokens(each) for each in question.images)
-    return Usage(tokens, question.most_tokens, images=len(question.images))
+    return Usage(tokens, question.most_tokens + thinking_tokens, images=len(question.images))
 
 
 def image_tokens(jpeg: bytes) -> int:

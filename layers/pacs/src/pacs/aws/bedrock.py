@@ -26,7 +26,7 @@ from pacs.aws.translation import error_code
 from pacs.errors import ModelBusy, ModelRefused, ModelTimeout, NotConfigured, PacsError, Unavailable
 from pacs.models.answers import as_text, count
 from pacs.models.calling import BUSY, CONNECT_S, retry_after_s, settings_of
-from pacs.models.manners import manner_of, replies_of, system_of
+from pacs.models.manners import manner_of, system_of
 from pacs.ports import Answer, Endpoint, Question, Usage
 
 WHAT = "Amazon Bedrock"
@@ -73,11 +73,11 @@ class BedrockDescriber:
         except ClientError as error:
             if error_code(error) == REFUSED and self._manner.asks_for_less(str(error)):
                 return None
-            raise self._refusal(error) from error
+            raise self._refusal(error) from None  # its text may tell what was sent
         except (NoCredentialsError, NoRegionError) as error:
             raise NotConfigured(f"{WHAT} needs an AWS account and region") from error
-        except ParamValidationError as error:
-            raise NotConfigured(f"{WHAT} has no such model", field=self._model_setting) from error
+        except ParamValidationError:  # which tells what was sent
+            raise NotConfigured(f"{WHAT} has no such model", field=self._model_setting) from None
         except (ConnectTimeoutError, ReadTimeoutError) as error:
             raise ModelTimeout(f"{WHAT} does not answer in time: {type(error).__name__}") from error
         except (BotoCoreError, ResponseParserError, ValueError) as error:
@@ -131,9 +131,9 @@ def messages_of(question: Question) -> list[dict[str, Any]]:
     for number, image in enumerate(question.images, 1):
         content += [{"text": f"Image {number}:"}, {"image": {"format": "jpeg", "source": {"bytes": image}}}]
     said = [{"role": "user", "content": [*content, {"text": question.text}]}]
-    for answered, sent_back in replies_of(question):
+    for answered, told in question.turns:
         said += [
             {"role": "assistant", "content": [{"text": answered}]},
-            {"role": "user", "content": [{"text": sent_back}]},
+            {"role": "user", "content": [{"text": told}]},
         ]
     return said

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-NO_JSON, NO_TEXT = "it is no JSON", "it holds characters that are no text"
+NO_JSON = "it is no JSON"
 MOST_TRIED, MOST_COUNTED, MODEL_LENGTH = 100, 10**9, 200
 
 
@@ -20,16 +20,15 @@ def document_in(text: str) -> tuple[dict[str, Any], str]:
         if at < 0:
             break
         try:
-            found, end = decoder.raw_decode(said, at)
+            read, end = decoder.raw_decode(said, at)
+            found = texts_in(read)
         except (ValueError, RecursionError):
             end = at + 1
         else:
             if end - at > longest:
                 document, longest = found, end - at
         at = said.find("{", end)
-    if document is None:
-        return {}, NO_JSON
-    return (document, "") if is_text(document) else ({}, NO_TEXT)
+    return ({}, NO_JSON) if document is None else (document, "")
 
 
 def no_number(name: str) -> None:
@@ -37,23 +36,18 @@ def no_number(name: str) -> None:
     raise ValueError(name)
 
 
-def is_text(document: Any) -> bool:
-    """Whether UTF-8 can tell it and PostgreSQL keeps it: halves of surrogate pairs and NUL are neither's."""
-    left = [document]
-    while left:
-        each = left.pop()
-        if isinstance(each, dict):
-            left += [*each, *each.values()]
-        elif isinstance(each, list):
-            left += each
-        elif isinstance(each, str) and each != as_text(each):
-            return False
-    return True
+def texts_in(document: Any) -> Any:
+    """A document whose texts are texts. Raises RecursionError for one that is deeper than any of ours."""
+    if isinstance(document, dict):
+        return {as_text(name): texts_in(each) for name, each in document.items()}
+    if isinstance(document, list):
+        return [texts_in(each) for each in document]
+    return as_text(document) if isinstance(document, str) else document
 
 
 def as_text(said: str) -> str:
-    """What was said, without what is no text."""
-    return said.encode("utf-8", "replace").decode().replace("\0", "")
+    """What was said, as UTF-8 can tell it and PostgreSQL keeps it: without NUL and halves of surrogate pairs."""
+    return said.encode("utf-8", "ignore").decode().replace("\0", "")
 
 
 def count(document: Any, *path: str) -> int:

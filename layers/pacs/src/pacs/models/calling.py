@@ -87,8 +87,8 @@ class Service:
             raise ModelTimeout(f"{self.name} does not answer in time: {type(error).__name__}") from error
         except httpx2.HTTPError as error:
             raise Unavailable(f"{self.name} does not answer: {type(error).__name__}") from error
-        except (httpx2.InvalidURL, UnicodeError) as error:
-            raise NotConfigured(f"the address of {self.name} is none", field=self.setting("URL")) from error
+        except (httpx2.InvalidURL, UnicodeError):  # which tell it
+            raise NotConfigured(f"the address of {self.name} is none", field=self.setting("URL")) from None
         return Reply(answer.status_code, answer.content, answer.headers.get("Retry-After", ""))
 
     def _through(self, door: Door, url: str, headers: dict[str, str], sent: dict[str, Any]) -> Reply:

@@ -10,7 +10,7 @@ from typing import Any
 from pacs.errors import ModelRefused
 from pacs.models.answers import as_text, count, model_in
 from pacs.models.calling import Reply, Service, service_of
-from pacs.models.manners import Manner, manner_of, replies_of, system_of
+from pacs.models.manners import Manner, manner_of, system_of
 from pacs.outgoing import Door
 from pacs.ports import Answer, Endpoint, Question, Usage
 
@@ -92,6 +92,6 @@ def messages_of(question: Question) -> list[Message]:
         {"role": "system", "content": system_of(question.system, question.schema)},
         {"role": "user", "content": content},
     ]
-    for answered, sent_back in replies_of(question):
-        said += [{"role": "assistant", "content": answered}, {"role": "user", "content": sent_back}]
+    for answered, told in question.turns:
+        said += [{"role": "assistant", "content": answered}, {"role": "user", "content": told}]
     return said

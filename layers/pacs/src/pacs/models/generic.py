@@ -10,7 +10,7 @@ from typing import Any
 from pacs.errors import ModelRefused
 from pacs.models.answers import as_text, count, model_in
 from pacs.models.calling import service_of
-from pacs.models.manners import replies_of, system_of
+from pacs.models.manners import system_of
 from pacs.outgoing import Door
 from pacs.ports import Answer, Endpoint, Question, Usage
 
@@ -48,7 +48,7 @@ class GenericDescriber:
             "prompt": question.text,
             "images": [base64.b64encode(image).decode() for image in question.images],
             "schema": question.schema or None,
-            "turns": replies_of(question),
+            "turns": question.turns,
             "most_tokens": question.most_tokens + self._thinking_tokens,
         }
 

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from pacs.ports import Format, Question
+from pacs.ports import Format
 
 KEEP_TO = "Answer with one JSON object and nothing else. It keeps to this JSON schema: "
-AGAIN = "This does not keep to the JSON schema: {fault}. Answer again, with the corrected JSON object and nothing else."
 # How refusals name what an answer is held to its schema with, in the shapes that we speak.
 HELD = (
     "response_format",
@@ -61,8 +60,3 @@ def manner_of(url: str, model: str, formats: tuple[Format, ...]) -> Manner:
 def system_of(system: str, schema: Mapping[str, Any]) -> str:
     """What a model is told first: who knows no schema otherwise is told of it in words."""
     return f"{system}\n\n{KEEP_TO}{json.dumps(schema, ensure_ascii=False)}" if schema else system
-
-
-def replies_of(question: Question) -> list[tuple[str, str]]:
-    """What was answered before, and what that was sent back with."""
-    return [(answered, AGAIN.format(fault=fault)) for answered, fault in question.turns]

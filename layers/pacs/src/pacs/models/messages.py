@@ -12,7 +12,7 @@ from typing import Any
 from pacs.errors import ModelRefused
 from pacs.models.answers import as_text, count, model_in
 from pacs.models.calling import Reply, service_of
-from pacs.models.manners import manner_of, replies_of, system_of
+from pacs.models.manners import manner_of, system_of
 from pacs.outgoing import Door
 from pacs.ports import Answer, Endpoint, Question, Usage
 
@@ -71,8 +71,8 @@ def messages_of(question: Question) -> list[dict[str, Any]]:
         source = {"type": "base64", "media_type": "image/jpeg", "data": base64.b64encode(image).decode()}
         content += [{"type": "text", "text": f"Image {number}:"}, {"type": "image", "source": source}]
     said: list[dict[str, Any]] = [{"role": "user", "content": [*content, {"type": "text", "text": question.text}]}]
-    for answered, sent_back in replies_of(question):
-        said += [{"role": "assistant", "content": answered}, {"role": "user", "content": sent_back}]
+    for answered, told in question.turns:
+        said += [{"role": "assistant", "content": answered}, {"role": "user", "content": told}]
     return said
 
 

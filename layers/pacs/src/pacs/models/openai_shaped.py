@@ -11,7 +11,7 @@ from pacs.errors import ModelRefused
 from pacs.models.answers import count, document_in
 from pacs.models.calling import Reply, Service
 from pacs.models.chat import Chat
-from pacs.models.manners import AGAIN, Manner, system_of
+from pacs.models.manners import Manner, system_of
 from pacs.models.schemas import fault_of
 from pacs.ports import Completion, Spoken
 
@@ -23,6 +23,7 @@ SUFFIXES = {
     "audio/ogg": "ogg",
     "audio/webm": "webm",
 }
+AGAIN = "This does not keep to the JSON schema: {fault}. Answer again, with the corrected JSON object and nothing else."
 
 
 class OpenAISpeech:
