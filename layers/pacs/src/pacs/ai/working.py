@@ -120,7 +120,7 @@ def result_of(held: Held, wait: Wait) -> Document:
     )
     result = {
         "provider": answered.provider,
-        "model": answered.model,
+        "model": answered.model or answered.drafted.answers[-1].model,
         "document": answered.drafted.document,
         "images": sending.images,
         "cost": None if answered.cost is None else str(answered.cost),
