@@ -73,6 +73,8 @@ def test_what_a_queue_gave_up_is_listed_and_put_back_to_work(clinic: Any, admin:
     key = f"{clinic.made.organization_id}/1.2/1.3/1.4.dcm"
     theirs = f"{ELSEWHERE}/1.2/1.3/1.9.dcm"
     bodies = [{"FilePath": key}, {"FilePath": theirs}, {"series": [clinic.made.organization_id, "1.2", "1.77"]}]
+    bodies += [{"organization": clinic.made.organization_id, "job": "our-job"}]
+    bodies += [{"organization": ELSEWHERE, "job": "their-job"}]
     clinic.services.queue.send("derive", [json.dumps(each) for each in bodies])
     queue = local_queue(clinic.services.settings)
     for _ in range(2):
@@ -81,9 +83,11 @@ def test_what_a_queue_gave_up_is_listed_and_put_back_to_work(clinic: Any, admin:
     queue.close()
     page = show(clinic, PAGE, admin).text
     assert key in page and "/1.2/1.77/" in page and theirs not in page
+    assert "/our-job" in page and "their-job" not in page
     assert send(clinic, f"{PAGE}/redrive", admin, queue="derive").headers["location"] == PAGE
     depth = clinic.services.queue.depth("derive")
-    assert (depth.waiting, depth.dead) == (3, 0) and key not in show(clinic, PAGE, admin).text
+    assert (depth.waiting, depth.dead) == (5, 0) and key not in show(clinic, PAGE, admin).text
+    assert send(clinic, f"{PAGE}/redrive", admin, queue="ai").status_code == 303
     assert send(clinic, f"{PAGE}/redrive", admin, queue="machine").status_code == 404
 
 
