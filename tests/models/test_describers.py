@@ -110,6 +110,16 @@ def test_each_shape_is_spoken_as_its_reference_says(models: FakeModels) -> None:
     assert base64.b64encode(IMAGES[0]) in openai["sent"]
 
 
+@every_shape
+def test_a_model_that_thinks_has_room_to_and_its_own_temperature(models: FakeModels, endpoint: Endpoint) -> None:
+    ask(replace(endpoint, thinking_tokens=2000))
+    [asked] = models.asked
+    told = {**asked, **asked.get("inferenceConfig", {})}
+    limits = ("max_completion_tokens", "max_tokens", "most_tokens", "maxTokens")
+    assert [told[name] for name in limits if name in told] == [2512]
+    assert "temperature" not in told
+
+
 @pytest.mark.parametrize(
     ("shape", "without", "formats"),
     [

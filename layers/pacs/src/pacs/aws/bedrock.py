@@ -45,7 +45,7 @@ class BedrockDescriber:
             raise NotConfigured(f"{WHAT} is asked where the owner says", field=self._setting(endpoint, "URL"))
         self._endpoint = endpoint
         self._model_setting = self._setting(endpoint, "MODEL")
-        self._manner = manner_of(endpoint.url, endpoint.model, tuple(endpoint.formats))
+        self._manner = manner_of(endpoint)
 
     @staticmethod
     def _setting(endpoint: Endpoint, name: str) -> str:

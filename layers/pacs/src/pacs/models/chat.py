@@ -63,8 +63,7 @@ class ChatDescriber:
 
     def __init__(self, endpoint: Endpoint, door: Door = Door()) -> None:  # noqa: B008 (frozen)
         self._model, self._thinking_tokens = endpoint.model, endpoint.thinking_tokens
-        manner = manner_of(endpoint.url, endpoint.model, tuple(endpoint.formats))
-        self._chat = Chat(service_of(endpoint, door), endpoint.model, manner)
+        self._chat = Chat(service_of(endpoint, door), endpoint.model, manner_of(endpoint))
 
     def ask(self, question: Question) -> Answer:
         began = time.monotonic()

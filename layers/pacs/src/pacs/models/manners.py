@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from pacs.ports import Format
+from pacs.ports import Endpoint, Format
 
 KEEP_TO = "Answer with one JSON object and nothing else. It keeps to this JSON schema: "
 # How refusals name what an answer is held to its schema with, in the shapes that we speak.
@@ -51,10 +51,14 @@ class Manner:
         return False
 
 
+def manner_of(endpoint: Endpoint) -> Manner:
+    """The one manner of a model, which whoever asks it learns for all. Models that think want no temperature."""
+    return learnt(endpoint.url, endpoint.model, tuple(endpoint.formats), not endpoint.thinking_tokens)
+
+
 @lru_cache(maxsize=256)
-def manner_of(url: str, model: str, formats: tuple[Format, ...]) -> Manner:
-    """The one manner of a model, which whoever asks it learns for all."""
-    return Manner(formats)
+def learnt(url: str, model: str, formats: tuple[Format, ...], temperature: bool) -> Manner:
+    return Manner(formats, temperature)
 
 
 def system_of(system: str, schema: Mapping[str, Any]) -> str:

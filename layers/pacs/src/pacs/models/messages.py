@@ -30,7 +30,7 @@ class MessagesDescriber:
         self._service = service_of(endpoint, door, credentials)
         self._path = "/messages" if endpoint.url.rstrip("/").endswith("/v1") else "/v1/messages"
         self._model, self._thinking_tokens = endpoint.model, endpoint.thinking_tokens
-        self._manner = manner_of(endpoint.url, endpoint.model, tuple(endpoint.formats))
+        self._manner = manner_of(endpoint)
 
     def ask(self, question: Question) -> Answer:
         began = time.monotonic()
