@@ -10,6 +10,7 @@ from pacs.dicom.basic_profile import TERMS
 from pacs.dicom.text import fold
 
 SHORT = 4  # letters; longer words are beginnings
+FAMILIES = ("oglu", "zade")  # how no word of the trade ends
 
 # By region, in the order in which they are looked for: what is named most closely comes first.
 REGIONS_TEXT: dict[str, str] = {
@@ -113,7 +114,9 @@ KNOWN = folded(OTHERS_TEXT).union(*REGIONS.values(), folded(" ".join(TERMS)))
 
 def begins(word: str, known: frozenset[str]) -> bool:
     """Whether a folded word is one of these, or has one of more than four letters at its beginning."""
-    return word in known or any(word[:length] in known for length in range(SHORT + 1, len(word)))
+    if word in known:
+        return True
+    return not word.endswith(FAMILIES) and any(word[:length] in known for length in range(SHORT + 1, len(word)))
 
 
 def region_of(words: str) -> str:
