@@ -255,13 +255,21 @@ def test_every_view_of_a_mammography_is_whole_and_frames_of_a_loop_are_sampled(
     view = np.zeros((200, 100), np.uint8)
     view[:4], view[-4:] = 255, 255
     views = [
-        picture(sample, view, Modality="MG", SOPClassUID="1.2.840.10008.5.1.4.1.1.1.2", SeriesNumber=each)
+        picture(
+            sample,
+            view,
+            Modality="MG",
+            SOPClassUID=f"1.2.840.10008.5.1.4.1.1.1.2{raw}",
+            SeriesNumber=each + 10 * len(raw),
+        )
+        for raw in (".1", "")
         for each in (1, 2, 3, 4)
     ]
     loop = np.stack([np.full((80, 80, 3), 12 * each, np.uint8) for each in range(20)])
     cine = picture(sample, loop, SOPClassUID="1.2.840.10008.5.1.4.1.1.3.1", BurnedInAnnotation="NO", SeriesNumber=5)
     store(archive, *views, cine)
     found = chosen(archive, most=7, most_px=100)
+    assert found.left_out == {"raw": 4}
     assert [(each.series, each.why) for each in found.previews[:4]] == [(each, "every view") for each in (1, 2, 3, 4)]
     for each in found.previews[:4]:
         pixels = opened(each.jpeg)

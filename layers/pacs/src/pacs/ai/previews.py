@@ -4,6 +4,7 @@ Looked at is only what a link with privacy would show, blank where masks lie (`p
 sent of it, and why, is said by `choosing`. Everything else is counted with the reason.
 """
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -35,10 +36,12 @@ IMAGE_TYPE = 0x00080008
 STUDY_DESCRIPTION, SERIES_DESCRIPTION, PROTOCOL, BODY_PART = "00081030", "0008103E", "00181030", "00180015"
 # Modalities whose overviews are for planning, words for these, and how many images one of them has at most.
 PLANNED = frozenset(("CT", "MR", "PT"))
-OVERVIEWS = ("locali", "lokali", "scout", "topogram", "surview", "survey", "scano", "pilot")
+OVERVIEWS = re.compile(r"locali|lokali|scout|topogram|surview|survey|scano|pilot|\bloc\b")
 MOST_OVERVIEWS = 40
 DOSE = ("dose report", "dose info", "dose record", "dosereport", "doz rapor", "patient protocol")
 DERIVED = frozenset(("SEG", "RTDOSE"))
+# Raw radiographs, mammograms and dental ones, of which devices send what is to be looked at beside them.
+FOR_PROCESSING = frozenset(f"1.2.840.10008.5.1.4.1.1.1.{kind}.1" for kind in (1, 2, 3))
 SERIES = (
     "select s.study_instance_uid, s.dicom as study, e.series_instance_uid, e.modality, e.dicom as series,"  # noqa: S608
     " count(i.sop_instance_uid) as instances,"
@@ -137,9 +140,13 @@ def list_candidates(services: Services, scope: Scope, rows: Rows, left_out: Coun
     except NotFound:
         return []
     marked = read_marked(services, [key for row in rows for key in row["key_objects"] or ()])
+    finished = {each.sop_class_uid for each in instances} - FOR_PROCESSING
     shown: dict[str, list[Instance]] = {}
     for each in instances:
-        shown.setdefault(each.path.series, []).append(each)
+        if each.sop_class_uid in FOR_PROCESSING and each.sop_class_uid.removesuffix(".1") in finished:
+            left_out["raw"] += 1
+        else:
+            shown.setdefault(each.path.series, []).append(each)
     found = []
     for number, row in enumerate(rows, 1):
         members = shown.get(row["series_instance_uid"], [])
@@ -171,8 +178,8 @@ def needless(row: Mapping[str, Any]) -> str:
         return "derived"
     if any(each in described for each in DOSE):
         return "dose_report"
-    overview = row["modality"] in PLANNED and any(each in described for each in OVERVIEWS)
-    return "localizer" if overview and row["instances"] <= MOST_OVERVIEWS else ""
+    overview = row["modality"] in PLANNED and row["instances"] <= MOST_OVERVIEWS
+    return "localizer" if overview and OVERVIEWS.search(described.replace("_", " ")) else ""
 
 
 class Readers:

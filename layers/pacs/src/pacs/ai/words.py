@@ -75,27 +75,27 @@ OTHERS_TEXT = """
     ffe gre spgr fspgr vibe haste space mprage bravo cube fiesta ciss tof pca dixon ideal epi asl bold spir spair
     fatsat fat sat sup water in out opp trace map trufi bssfp lava thrive blade propeller radial spin echo gradient
     inversion recovery turbo flash ax axial aksiyel aksiyal sag sagittal sagit cor coronal koronal tra trans
-    transverse oblique oblik obl ap pa lat lateral yan frontal ön arka anterior posterior medial supine
-    prone erect ayakta yatarak decubitus mlo cc iki yönlü tek yön pozisyon position sağ sol right left bilateral
-    unilateral rechts links droite gauche прав лев راست چپ دو طرفه اليمنى اليسرى tümü tüm whole body full total upper
-    lower middle üst alt orta superior inferior proximal distal ince kesit thin thick slice slices slab mpr mip minip
-    vrt recon reconstruction reformat reformatted rekonstrüksiyon soft tissue yumuşak doku parenkim parenchyma
-    parankim window kernel sharp smooth standard stand std medium edge detail ultra high low low-dose lowdose doz
-    dose resolution res hires isotropic volume helical spiral sequential seq gated gating prospective retrospective
-    diastole systole expiration inspiration inspiryum ekspiryum breath hold free trigger triggered motion corrected
-    filtered subtracted subtraction sub mask delta fusion fused registered localizer localiser scout topogram surview
-    survey pilot scano scanogram scan scans lokalizer screening tarama follow control kontrol diagnostic routine rutin
-    protocol protokol study exam examination tetkik inceleme çekim görüntüleme imaging image images series seri
-    исследован обследован بررسی فحص tədqiqat müayinə emergency acil trauma travma stroke inme tumor tümör mass kitle
-    nodule nodül lesion lezyon embolism emboli ppe aort aorta aortic aortik vein ven arter artery vessel damar
-    vascular vasküler periferik peripheral varis iliac iliak femoral popliteal jugular subclavian vena cava boşaltım
-    miksiyon voiding histerosalpingografi hsg ivp özofagus esophagus ösofagus pasaj passage lumen baryum barium enema
-    lavman kolonoskopi virtual sanal biopsy biyopsi girişim intervention drainage drenaj puncture guided eşliğinde
-    planning planlama simulation adult child pediatric pediatrik erişkin çocuk infant neonatal yenidoğan kind eklem
-    joint muscle kas tendon ligament menisküs meniscus cartilage kıkırdak göz eye optic optik iç inner acoustic
-    akustik kanal canal foramen fossa base kaide kaidesi pleks plexus brakiyal brachial yüzeyel superficial deep derin
-    lenf lymph node nod bez gland cilt skin altı duvar wall hernia fıtık inguinal kasık ve and und et и و of the for
-    bölge bölgesi region area alan için other diğer unspecified test phantom fantom kalite quality torakoabdominal
+    transverse oblique oblik obl ap pa lat lateral yan frontal ön arka anterior posterior medial supine prone erect
+    ayakta yatarak decubitus mlo cc iki yönlü tek yön pozisyon position sağ sol right left bilateral unilateral rechts
+    links droite gauche прав лев راست چپ دو طرفه اليمنى اليسرى tümü tüm whole body full total upper lower middle üst
+    alt orta superior inferior proximal distal ince kesit thin thick slice slices slab mpr mip minip vrt recon
+    reconstruction reformat reformatted rekonstrüksiyon soft tissue yumuşak doku parenkim parenchyma parankim window
+    kernel sharp smooth standard stand std medium edge detail ultra high low low-dose lowdose doz dose resolution res
+    hires isotropic volume helical spiral sequential seq gated gating prospective retrospective diastole systole
+    expiration inspiration inspiryum ekspiryum breath hold free trigger triggered motion corrected filtered subtracted
+    subtraction sub mask delta fusion fused registered localizer localiser loc scout topogram surview survey pilot
+    scano scanogram scan scans lokalizer screening tarama follow control kontrol diagnostic routine rutin protocol
+    protokol study exam examination tetkik inceleme çekim görüntüleme imaging image images series seri исследован
+    обследован بررسی فحص tədqiqat müayinə emergency acil trauma travma stroke inme tumor tümör mass kitle nodule nodül
+    lesion lezyon embolism emboli ppe aort aorta aortic aortik vein ven arter artery vessel damar vascular vasküler
+    periferik peripheral varis iliac iliak femoral popliteal jugular subclavian vena cava boşaltım miksiyon voiding
+    histerosalpingografi hsg ivp özofagus esophagus ösofagus pasaj passage lumen baryum barium enema lavman
+    kolonoskopi virtual sanal biopsy biyopsi girişim intervention drainage drenaj puncture guided eşliğinde planning
+    planlama simulation adult child pediatric pediatrik erişkin çocuk infant neonatal yenidoğan kind eklem joint
+    muscle kas tendon ligament menisküs meniscus cartilage kıkırdak göz eye optic optik iç inner acoustic akustik
+    kanal canal foramen fossa base kaide kaidesi pleks plexus brakiyal brachial yüzeyel superficial deep derin lenf
+    lymph node nod bez gland cilt skin altı duvar wall hernia fıtık inguinal kasık ve and und et и و of the for bölge
+    bölgesi region area alan için other diğer unspecified test phantom fantom kalite quality torakoabdominal
     thoracoabdominal angulated multiplanar reg tet rad çok multi dual single energy mono poly iodine iyot
     monoenergetic keV kvp
 """
