@@ -14,6 +14,9 @@ from infra.local.postgres import EmbeddedPostgres
 from pacs.database import migrate
 from pacs.database.psycopg_driver import PsycopgDatabase
 from pacs.people.accounts import FirstAdministrator, first_administrator
+from tests.leaks import pytest_configure, pytest_runtest_makereport
+
+__all__ = ("pytest_configure", "pytest_runtest_makereport")
 
 TEMPLATE = "migrated"
 

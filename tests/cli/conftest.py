@@ -20,6 +20,7 @@ from pacs.dicom import modalities
 from pacs.local.secrets import SecretsFile
 from pacs.settings import Settings
 from tests.cli.prompt import Done, Prompt
+from tests.leaks import require_silent
 
 PACS = Path(sys.executable).with_name("pacs")
 BUNDLED = Path(pydicom.data.__file__).parent / "test_files"
@@ -67,7 +68,7 @@ def pacs(tmp_path_factory: pytest.TempPathFactory, prompt: Prompt) -> Iterator[C
         time.sleep(0.05)
     yield command
     process.terminate()
-    process.communicate(timeout=START_S)
+    require_silent("\n".join(process.communicate(timeout=START_S)))
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from dicomweb_client.api import DICOMwebClient
 
 from infra.local.postgres import EmbeddedPostgres
 from tests.journey.instances import Instance
+from tests.leaks import require_silent
 
 PACS = Path(sys.executable).with_name("pacs")
 PATIENCE_S = 60.0
@@ -72,13 +73,21 @@ class Archive:
         assert self.process
         if self.runs:
             self.process.terminate()
-        return self.process.wait(PATIENCE_S)
+        code = self.process.wait(PATIENCE_S)
+        self.require_silent()
+        return code
+
+    def require_silent(self) -> None:
+        """No line that its processes have written, nor its database, tells what no log may tell."""
+        for file in (self.output, *self.home.glob("postgres.log*")):
+            require_silent(file.read_text(errors="replace"))
 
     def kill(self) -> None:
         """The supervisor dies without a word."""
         assert self.process
         self.process.kill()
         self.process.wait()
+        self.require_silent()
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """A command of `pacs` over this home, however it ends."""

@@ -30,6 +30,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 from urllib.parse import unquote
 
+from tests.leaks import plant, planted
 from tests.models.fake_shapes import GENERIC, Said, Told, answer_to, filled, refusal_at, told_of
 
 # busy: 429 with Retry-After. starting: 503. overloaded: 529. slow: after slow_s. broken: no JSON where some was asked
@@ -211,6 +212,7 @@ class Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         here = {"path": path, "authorization": self.headers["Authorization"], "headers": headers, "sent": body}
         self.models.asked.append({**here, **about, **asked})
+        plant("a key", *(headers.get(each, "").rpartition(" ")[2] for each in ("authorization", "x-api-key")))
         said = heard(asked["file"]) if is_form else about.get("said", "")
         trouble = self.models.trouble(said)
         if trouble == "dropped":
@@ -273,11 +275,13 @@ class Handler(BaseHTTPRequestHandler):
 def serving(port: int = 0) -> Iterator[FakeModels]:
     models = FakeModels()
     server = ThreadingHTTPServer(("127.0.0.1", port), type("Of", (Handler,), {"models": models}))
-    models.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
+    address = f"127.0.0.1:{server.server_address[1]}"
+    models.url = f"http://{address}/v1"
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:
-        yield models
+        with planted("an endpoint", address):
+            yield models
     finally:
         models.closing.set()
         server.shutdown()
