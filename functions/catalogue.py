@@ -237,6 +237,8 @@ FUNCTIONS = described(
             *pages("GET", "ai.read", AT_DESK, f"{AT_DESK}/jobs/{{job}}", f"{AT_DESK}/jobs/{{job}}/sent"),
             *pages("POST", "ai.ask", AT_DESK, f"{AT_DESK}/cancel"),
             *pages("POST", "reports.write", f"{AT_DESK}/take"),
+            # Knows its cron tokens itself.
+            *(Route(each, "/api/jobs/ai-provider-health", public=True) for each in ("GET", "POST")),
         ),
         grants=(
             Grant("database", ("use",)),

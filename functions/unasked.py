@@ -59,6 +59,7 @@ UNASKED = (
             Schedule("purge", "30 1 * * *", "purge"),
             Schedule("prune", "0 2 * * *", "prune"),
             Schedule("expire", "30 2 * * *", "expire"),
+            Schedule("ai-health", "0 6 * * *", "ai-health"),  # 09:00 in Istanbul, whose clocks are not turned
             # Asks the store alone whether there are any: a database that sleeps goes on sleeping.
             Schedule("start", "* * * * *", "start"),
         ),
@@ -71,6 +72,7 @@ UNASKED = (
             # Metadata parts, out of which goes what was removed.
             Grant("store:derived", ("read", "write", "delete")),
             Grant("queue:index", ("send",)),
+            Grant("queue:ai", ("send",)),
         ),
         memory_mib=1024,
         timeout_s=900,

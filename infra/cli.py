@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 from rich.console import Console
 
-from infra import cli_callbacks, cli_credits, cli_keys, cli_masks, cli_people
+from infra import cli_ai, cli_callbacks, cli_credits, cli_keys, cli_masks, cli_people
 from infra import cli_views as views
 from infra.cli_options import Json, parse_ttl, show
 from pacs.errors import BadRequest, PacsError, answer_for
@@ -34,6 +34,7 @@ OPTIONS = {
     **cli_credits.OPTIONS,
     **cli_masks.OPTIONS,
     **cli_callbacks.OPTIONS,
+    **cli_ai.OPTIONS,
 }
 
 app = typer.Typer(
@@ -49,6 +50,7 @@ GROUPS = {
     "credits": cli_credits.credits,
     "callbacks": cli_callbacks.callbacks,
     "mask": cli_masks.mask,
+    "ai": cli_ai.ai,
 }
 for name, group in GROUPS.items():
     app.add_typer(group, name=name)

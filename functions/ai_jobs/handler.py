@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from pacs.ai.health_runs import run_health
 from pacs.ai.working import work
 from pacs.bootstrap import services
 from pacs.entry.batch import Message, make_batch_handler
@@ -44,8 +45,14 @@ def outcome(message: Message) -> Exception | None:
 
 
 def begin(asked: Mapping[str, Any], *, fresh: bool) -> None:
-    """What a message asks for: to work on a job. `fresh`: it is heard for the first time, or was put back to work."""
-    work(services(), asked["organization"], asked["job"], fresh=fresh)
+    """What a message asks for: to work on a job, or to find out which providers work. `fresh`: it is heard for the
+    first time, or was put back to work.
+    """
+    if "health" not in asked:
+        return work(services(), asked["organization"], asked["job"], fresh=fresh)
+    run = run_health(services(), asked["organization"], asked["health"])
+    counts = {"providers": len(run.providers), "failing": len(run.failing)}
+    logger().info("health", extra={"run": run.id, **counts, "told": run.told})
 
 
 handler = make_batch_handler(process)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pacs.ai.health_starting import start_daily
 from pacs.archive.arrivals import prune_arrivals
 from pacs.archive.connections import prune_connections
 from pacs.archive.expiring import expire_objects
@@ -27,6 +28,7 @@ TASKS = {
     "expire": expire_objects,
     "prune": prune,
     "start": start_forgotten,
+    "ai-health": start_daily,
 }
 
 

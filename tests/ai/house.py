@@ -45,12 +45,14 @@ class TurnedClock:
 @dataclass
 class Outbox:
     sent: list[tuple[str, str, str]] = field(default_factory=list)
+    pages: list[str] = field(default_factory=list)  # the same as HTML
     error: Exception | None = None
 
     def send(self, to: str, subject: str, text: str, *, html: str = "") -> None:
         if self.error:
             raise self.error
         self.sent.append((to, subject, text))
+        self.pages.append(html)
 
 
 Said = Callable[[Endpoint, Question], Answer]

@@ -51,6 +51,10 @@ OPTIONS = {
     "credits show": {"--json"},
     "callbacks list": {"--job", "--dead", "--limit", "--json"},
     "callbacks resend": {"--dead", "--json"},
+    "ai providers": {"--org", "--json"},
+    "ai test": {"--image", "--org", "--json"},
+    "ai health": {"--org", "--json"},
+    "ai cron-token": {"--ttl", "--revoke", "--org", "--json"},
     "demo": {"--json"},
 }
 UID = "1.2.826.0.1.3680043.8.498.1"

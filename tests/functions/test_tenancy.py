@@ -63,6 +63,8 @@ def test_what_is_public_is_listed_here() -> None:
     assert {name(each) for each in programs if each.method != "OPTIONS"} == {
         "GET /dicomweb",
         "HEAD /dicomweb",
+        "GET /api/jobs/ai-provider-health",  # knows its cron tokens itself: test_ai_health
+        "POST /api/jobs/ai-provider-health",
         "GET /ohif",
         "HEAD /ohif",
         "GET /ohif/config",
