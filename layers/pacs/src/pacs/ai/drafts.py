@@ -11,7 +11,7 @@ from typing import Any
 
 from pacs.ai.context import Case
 from pacs.ai.previews import Preview
-from pacs.ai.prompting import question_of
+from pacs.ai.prompting import MENDED, question_of
 from pacs.errors import ModelRefused, PacsError
 from pacs.models.answers import document_in
 from pacs.models.schemas import fault_of, object_of
@@ -79,7 +79,7 @@ def draft(describer: Describer, case: Case, previews: Sequence[Preview], preset:
     if not fault:
         return Drafted(settled(document, numbers, language), (first,))
     try:
-        second = describer.ask(replace(question, turns=[(first.text, fault)]))
+        second = describer.ask(replace(question, turns=[(first.text, MENDED.format(fault=fault))]))
     except PacsError as error:
         raise DraftFailed(f"{fault}; then {error.message}", (first,)) from error
     document, fault = read(second.text, numbers)

@@ -51,6 +51,9 @@ UNSEEN = """\
 There are no images: you cannot look at this study. `findings` says in one sentence that no images were looked at; \
 `impression`, `critical_findings` and `images_used` are empty; `confidence` is low. Write only the `technique`, from \
 what `study` tells."""
+MENDED = """\
+This answer cannot be used: {fault}. Answer again, with the whole JSON object, corrected, and nothing else. Change \
+nothing besides."""
 
 
 def question_of(
