@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 from rich.console import Console
 
-from infra import cli_ai, cli_callbacks, cli_credits, cli_keys, cli_masks, cli_people
+from infra import cli_ai, cli_callbacks, cli_credits, cli_eval, cli_keys, cli_masks, cli_people
 from infra import cli_views as views
 from infra.cli_options import Json, parse_ttl, show
 from pacs.errors import BadRequest, PacsError, answer_for
@@ -35,6 +35,7 @@ OPTIONS = {
     **cli_masks.OPTIONS,
     **cli_callbacks.OPTIONS,
     **cli_ai.OPTIONS,
+    **cli_eval.OPTIONS,
 }
 
 app = typer.Typer(

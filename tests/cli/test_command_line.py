@@ -54,6 +54,7 @@ OPTIONS = {
     "ai providers": {"--org", "--json"},
     "ai test": {"--image", "--org", "--json"},
     "ai health": {"--org", "--json"},
+    "ai eval": {"--provider", "--preset", "--language", "--limit", "--out", "--org", "--json"},
     "ai cron-token": {"--ttl", "--revoke", "--org", "--json"},
     "demo": {"--json"},
 }
