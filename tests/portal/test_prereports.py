@@ -4,14 +4,17 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from sqlalchemy import text
 
+from pacs.ai.choosing import Why
 from pacs.ai.configuring import Change, save, set_consent
 from pacs.ai.drafts import CONFIDENCES
 from pacs.ai.presets import PRESETS
+from pacs.ai.previews import Reason
+from pacs.ai.windows import WINDOWS
 from pacs.people.scope import Scope
 from pacs.portal import prereport_words as words
 from pacs.reading.work import claim
@@ -97,6 +100,8 @@ def desk(clinic: Any, sample: Callable[[str], bytes]) -> Desk:
 def test_words_are_there_for_all_that_is_told(desk: Desk) -> None:
     assert {each.name: each.label for each in PRESETS.values()} == words.PRESETS
     assert set(words.CONFIDENCES) == set(CONFIDENCES)
+    assert set(words.LEFT_OUT) == set(get_args(Reason)) and set(words.RULES) == set(get_args(Why))
+    assert set(words.WINDOWS) == set(WINDOWS)
     page = show(desk.clinic, f"/viewer/{desk.code}", desk.reader).text
     assert f'hx-get="{desk.path}"' in page and 'id="critical"' in page and "/prereport.js" in page
     assert 'id="prereports"' not in show(desk.clinic, f"/viewer/{desk.code}", member(desk.clinic, "centre")).text
@@ -142,6 +147,7 @@ def test_a_draft_is_shown_with_what_it_rests_on(desk: Desk) -> None:
     assert "<strong>Tansiyon pnömotoraks</strong>: Mediasten kaymış" in page and "(Images 1)" in page
     assert "A machine has made this" in page and "gemini-x" in page and "$0.0123" in page
     assert f'src="/ai/jobs/{made["job"]}/images/2"' in page and "lung window" in page and "/ 7" in page
+    assert "middle of the series" in page and "evenly spaced" in page, "by which rules they were chosen"
     assert page.count('class="used"') == 1 and "the pre-report rests on it" in page
     assert "passed over, not set up" in page and "failed, too busy" in page and "cost unknown" in page
     assert '<details class="draft" open>' in page and "Take over into the report" in page

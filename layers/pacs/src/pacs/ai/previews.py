@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import text
 
@@ -32,6 +32,19 @@ from pacs.reading.naming import code_of
 from pacs.reading.studies import first_value, named
 
 QUALITY = 88
+# Why an instance is not looked at; docs/ai.md says more.
+Reason = Literal[
+    "derived",
+    "document",
+    "dose_report",
+    "localizer",
+    "may_name_somebody",
+    "not_chosen",
+    "raw",
+    "rejected",
+    "unreadable",
+    "video",
+]
 IMAGE_TYPE = 0x00080008
 STUDY_DESCRIPTION, SERIES_DESCRIPTION, PROTOCOL, BODY_PART = "00081030", "0008103E", "00181030", "00180015"
 # Modalities whose overviews are for planning, words for these, and how many images one of them has at most.
@@ -81,7 +94,7 @@ class Chosen:
     """`left_out`: why, and how many instances; with those of the previews they are all of the study."""
 
     previews: tuple[Preview, ...] = ()
-    left_out: Mapping[str, int] = field(default_factory=dict)
+    left_out: Mapping[Reason, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -106,7 +119,7 @@ def choose(services: Services, scope: Scope, code: str, *, most: int, most_px: i
     Set-based: of the originals only the headers of what is chosen are read, and of key object selections.
     """
     rows = list_series(services, scope, code)
-    left_out: Counter[str] = Counter()
+    left_out: Counter[Reason] = Counter()
     for row in rows:
         left_out += Counter({"document": row["documents"], "video": row["videos"], "may_name_somebody": row["named"]})
     candidates = list_candidates(services, scope, rows, left_out)
@@ -132,7 +145,7 @@ def list_series(services: Services, scope: Scope, code: str) -> Rows:
     return rows
 
 
-def list_candidates(services: Services, scope: Scope, rows: Rows, left_out: Counter[str]) -> list[Candidate]:
+def list_candidates(services: Services, scope: Scope, rows: Rows, left_out: Counter[Reason]) -> list[Candidate]:
     """The series with images that strangers would be shown, and that tell something; others are counted."""
     try:
         level = Level(rows[0]["study_instance_uid"])
@@ -171,15 +184,15 @@ def candidate_of(number: int, row: Mapping[str, Any], instances: list[Instance],
     return Candidate(number, row["series_instance_uid"], modality, windows_of(modality, texts), instances, images)
 
 
-def needless(row: Mapping[str, Any]) -> str:
-    """Why nothing of a series is looked at, as far as the index tells; empty: something is."""
+def needless(row: Mapping[str, Any]) -> Reason | None:
+    """Why nothing of a series is looked at, as far as the index tells; None: something is."""
     described = " ".join(fold(first_value(row["series"] or {}, tag)) for tag in (SERIES_DESCRIPTION, PROTOCOL))
     if row["modality"] in DERIVED:
         return "derived"
     if any(each in described for each in DOSE):
         return "dose_report"
     overview = row["modality"] in PLANNED and row["instances"] <= MOST_OVERVIEWS
-    return "localizer" if overview and OVERVIEWS.search(described.replace("_", " ")) else ""
+    return "localizer" if overview and OVERVIEWS.search(described.replace("_", " ")) else None
 
 
 class Readers:
@@ -203,7 +216,7 @@ class Readers:
         return any(str(each).upper() in ("LOCALIZER", "SCOUT") for each in values)
 
 
-def shared(candidates: list[Candidate], most: int, readers: Readers, left_out: Counter[str]) -> list[int]:
+def shared(candidates: list[Candidate], most: int, readers: Readers, left_out: Counter[Reason]) -> list[int]:
     """How many places each candidate gets. Small series whose headers tell that they are overviews leave the list."""
     looked_at: set[str] = set()
     while True:
@@ -226,7 +239,7 @@ def shared(candidates: list[Candidate], most: int, readers: Readers, left_out: C
 
 
 def drawn(
-    candidate: Candidate, picks: Sequence[Pick], readers: Readers, most_px: int, left_out: Counter[str]
+    candidate: Candidate, picks: Sequence[Pick], readers: Readers, most_px: int, left_out: Counter[Reason]
 ) -> list[Preview]:
     """Each frame is decoded once, whatever its windows; instances of which nothing can be drawn are counted."""
     found: list[Preview] = []

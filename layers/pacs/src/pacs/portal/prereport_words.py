@@ -64,12 +64,18 @@ PRESETS = {
     "critical": marked("Critical findings only"),
 }
 CONFIDENCES = {"low": marked("low"), "medium": marked("medium"), "high": marked("high")}
-# How an image was made, and why images were left out: `previews`.
+# How an image was made, by which rule it was chosen, and why others were left out: `previews`.
 WINDOWS = {
     "brain": marked("brain window"),
     "soft tissue": marked("soft tissue window"),
     "lung": marked("lung window"),
     "bone": marked("bone window"),
+}
+RULES = {
+    "key image": marked("key image"),
+    "every view": marked("every view"),
+    "middle": marked("middle of the series"),
+    "evenly spaced": marked("evenly spaced"),
 }
 LEFT_OUT = {
     "not_chosen": marked("not chosen"),
@@ -79,6 +85,7 @@ LEFT_OUT = {
     "rejected": marked("rejected by somebody"),
     "localizer": marked("localizers"),
     "derived": marked("derived objects"),
+    "raw": marked("raw images"),
     "dose_report": marked("dose reports"),
     "unreadable": marked("unreadable"),
 }

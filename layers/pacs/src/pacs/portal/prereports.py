@@ -40,12 +40,16 @@ LABELS = {ORCHESTRATOR: "RAI Orchestrator", **{each.name: each.label for each in
 
 @dataclass(frozen=True)
 class Image:
-    """An image that a model was shown, with what is known of its series. `used`: the model says that it rests on it."""
+    """An image that a model was shown, with what is known of its series. `used`: the model says that it rests on it.
+
+    `why` names the rule that chose it.
+    """
 
     number: int
     series: str
     window: str
     frame: int
+    why: str
     used: bool
 
 
@@ -165,6 +169,7 @@ def images_of(draft: PreReport | None, captions: Mapping[str, str]) -> list[Imag
             captions.get(each["series_instance_uid"], ""),
             each.get("window", ""),
             each.get("frame", 1),
+            each.get("why", ""),
             each["number"] in used,
         )
         for each in draft.images
