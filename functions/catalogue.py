@@ -246,7 +246,11 @@ FUNCTIONS = described(
             Grant("store:exchange", ("read",)),  # what was sent, and said
             Grant("vault", ("read", "write")),
             Grant("secret:signing", ("read",)),
+            # Whether a provider answers is found out at once; that its budget is used up is told by e-mail.
+            Grant("models", ("use",)),
+            Grant("mail", ("send",)),
         ),
+        layers=("pacs", "codecs"),
         memory_mib=1024,
     ),
     Function(

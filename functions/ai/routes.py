@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from functions.ai import asking, desk, drafts, health
+from functions.ai import asking, cron, desk, drafts
 
 router = APIRouter()
-for part in (asking, drafts, desk, health):
+for part in (asking, drafts, desk, cron):
     router.routes += part.router.routes
