@@ -85,6 +85,7 @@ def test_each_place_is_shown_in_its_windows() -> None:
     [
         (["", "HEAD"], ("brain", "bone")),
         (["Beyin 5.0 H31s"], ("brain", "bone")),
+        (["01_HeadRoutine"], ("brain", "bone")),
         (["", "CHEST"], ("lung", "soft tissue")),
         (["Akciğer 1.0"], ("lung", "soft tissue")),
         (["", "", "", "BT Toraks + Üst Abdomen"], ("lung", "soft tissue")),

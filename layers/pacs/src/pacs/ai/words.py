@@ -61,24 +61,33 @@ REGIONS_TEXT: dict[str, str] = {
     """,
 }
 OTHERS_TEXT = """
-    ct bt bbt mr mri mrg mra mrv mrcp us usg xa dx cr mg pet nm rf dsa bta cta hrct ctpa cbct dexa spect cad tomografi
-    tomography tomographie томограф bilgisayarlı computed manyetik magnetic rezonans resonance магнитно резонанс
-    ultrason ultrasonografi ultrasound ultrasonography sonografi sonography doppler renkli color colour grafi grafisi
-    direkt direct radiography radiograph radyografi radyoloji radiology röntgen xray рентген ultraschall узи кт мрт
-    пэт мскт anjiyo anjiyografi anjio angio angiography angiografi ангиограф floroskopi fluoroscopy nükleer nuclear
-    sintigrafi scintigraphy dansitometri densitometry kemik bone knochen кост استخوان العظام ekokardiyografi
-    echocardiography سونوگرافی سی تی اسکن ام آر آی رادیوگرافی توموگرافی داپلر الأشعة المقطعية الرنين المغناطيسي
-    تصویربرداری kontrast kontrastlı kontrastsız contrast enhanced unenhanced nonenhanced контраст kontrastmittel
-    کنتراست بدون تزریق با ile iv oral ilaçlı ilaçsız without with post pre late early delay delayed geç erken faz
-    phase arterial arteriyel arteryel venous venöz portal nefrografik nephrographic equilibrium native natif nativ
+    trifazik triple double biphasic bifazik skor skorlama score scoring boyutlu boyut spektroskopi spectroscopy
+    venografi venography kolanjiyo kolanjio cholangio pankreatografi ortoröntgenogram orthoroentgenogram skolyoz
+    scoliosis panoramik panoramic siste system sisto cystography üretrografi urethrography mineral vücut body
+    miyokard myocard view views complete tam partial abd pel head neck adbg мозга полости ротов контрастом контрастн
+    бесконтраст нативн снимок органов сустав сосуд артери вен костей таз рентгенограф томографи слева справа проекци
+    رخ نیمرخ دستگاه للدماغ للصدر بالرنين بالأشعة تصوير أشعة الأشعة مقطعية البطن للبطن والحوض للركبة صورة frfse frfset2
+    flex dyn imr rcc lcc rmlo lmlo tomo mammogram bone echo transthoracic cine perf cbf cbv mtt tmax ttp rcbv
+    anjiografik aksillar pvr nephrostomy sinogram fistulografi fistulography retrograd retrograde antegrad antegrade
+    sialografi sialography myelografi myelography artrografi arthrography defekografi defecography kapsül capsule çift
+    pre post ardışık ct bt bbt mr mri mrg mra mrv mrcp us usg xa dx cr mg pet nm rf dsa bta cta hrct ctpa cbct dexa
+    spect cad tomografi tomography tomographie томограф bilgisayarlı computed manyetik magnetic rezonans resonance
+    магнитно резонанс ultrason ultrasonografi ultrasound ultrasonography sonografi sonography doppler renkli color
+    colour grafi grafisi direkt direct radiography radiograph radyografi radyoloji radiology röntgen xray рентген
+    ultraschall узи кт мрт пэт мскт anjiyo anjiyografi anjio angio angiography angiografi ангиограф floroskopi
+    fluoroscopy nükleer nuclear sintigrafi scintigraphy dansitometri densitometry kemik knochen кост استخوان العظام
+    ekokardiyografi echocardiography سونوگرافی سی تی اسکن ام آر آی رادیوگرافی توموگرافی داپلر المقطعية الرنين
+    المغناطيسي تصویربرداری kontrast kontrastlı kontrastsız contrast enhanced unenhanced nonenhanced контраст
+    kontrastmittel کنتراست بدون تزریق با ile iv oral ilaçlı ilaçsız without with late early delay delayed geç erken
+    faz phase arterial arteriyel arteryel venous venöz portal nefrografik nephrographic equilibrium native natif nativ
     plain düz dynamic dinamik perfusion perfüzyon diffusion difüzyon diff dwi dti adc swi flair stir tirm tse fse tfe
     ffe gre spgr fspgr vibe haste space mprage bravo cube fiesta ciss tof pca dixon ideal epi asl bold spir spair
-    fatsat fat sat sup water in out opp trace map trufi bssfp lava thrive blade propeller radial spin echo gradient
+    fatsat fat sat sup water in out opp trace map trufi bssfp lava thrive blade propeller radial spin gradient
     inversion recovery turbo flash ax axial aksiyel aksiyal sag sagittal sagit cor coronal koronal tra trans
     transverse oblique oblik obl ap pa lat lateral yan frontal ön arka anterior posterior medial supine prone erect
     ayakta yatarak decubitus mlo cc iki yönlü tek yön pozisyon position sağ sol right left bilateral unilateral rechts
-    links droite gauche прав лев راست چپ دو طرفه اليمنى اليسرى tümü tüm whole body full total upper lower middle üst
-    alt orta superior inferior proximal distal ince kesit thin thick slice slices slab mpr mip minip vrt recon
+    links droite gauche прав лев راست چپ دو طرفه اليمنى اليسرى tümü tüm whole full total upper lower middle üst alt
+    orta superior inferior proximal distal ince kesit thin thick slice slices slab mpr mip minip vrt recon
     reconstruction reformat reformatted rekonstrüksiyon soft tissue yumuşak doku parenkim parenchyma parankim window
     kernel sharp smooth standard stand std medium edge detail ultra high low low-dose lowdose doz dose resolution res
     hires isotropic volume helical spiral sequential seq gated gating prospective retrospective diastole systole
@@ -121,10 +130,18 @@ def begins(word: str, known: frozenset[str]) -> bool:
 
 def region_of(words: str) -> str:
     """The part of the body that a text names, by the order of REGIONS; empty when it names none."""
-    found = [fold(each) for each in LETTERS.findall(words)]
+    found = [part for each in LETTERS.findall(words) for part in parts(fold(each))]
     return next((region for region, known in REGIONS.items() if any(begins(each, known) for each in found)), "")
 
 
 def is_known(word: str) -> bool:
     """Whether a folded word is one of descriptions, and so nobody's name (unless the study's people are called so)."""
-    return begins(word, KNOWN)
+    return any(begins(each, KNOWN) for each in parts(word))
+
+
+def parts(word: str) -> tuple[str, ...]:
+    """A folded word, or the two that devices have written as one: HeadRoutine."""
+    for length in range(SHORT, len(word) - SHORT + 1):
+        if word[:length] in KNOWN and word[length:] in KNOWN:
+            return word[:length], word[length:]
+    return (word,)
