@@ -86,13 +86,31 @@ class RaiLlm(Stack):
             container_insights_v2=ecs.ContainerInsights.ENABLED,
             vpc=self.data.vpc,
         )
+        group = autoscaling.AutoScalingGroup(
+            self,
+            "Machines",
+            vpc=self.data.vpc,
+            vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PUBLIC),
+            launch_template=self._machine(),
+            min_capacity=0,
+            max_capacity=1,
+            health_checks=autoscaling.HealthChecks.ec2(grace_period=START),
+        )
+        capacity = ecs.AsgCapacityProvider(
+            self, "Capacity", auto_scaling_group=group, enable_managed_termination_protection=False
+        )
+        cluster.add_asg_capacity_provider(capacity, topic_encryption_key=self.key)
+        return cluster, capacity
+
+    def _machine(self) -> ec2.LaunchTemplate:
+        """What comes when it is needed, under a role of its own."""
         role = iam.Role(
             self,
             "InstanceRole",
             assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"),
             description="What the GPU's machine may touch",
         )
-        template = ec2.LaunchTemplate(
+        return ec2.LaunchTemplate(
             self,
             "Machine",
             instance_type=ec2.InstanceType(self.stage.gpu_instance_type),
@@ -113,21 +131,6 @@ class RaiLlm(Stack):
                 )
             ],
         )
-        group = autoscaling.AutoScalingGroup(
-            self,
-            "Machines",
-            vpc=self.data.vpc,
-            vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PUBLIC),
-            launch_template=template,
-            min_capacity=0,
-            max_capacity=1,
-            health_checks=autoscaling.HealthChecks.ec2(grace_period=START),
-        )
-        capacity = ecs.AsgCapacityProvider(
-            self, "Capacity", auto_scaling_group=group, enable_managed_termination_protection=False
-        )
-        cluster.add_asg_capacity_provider(capacity, topic_encryption_key=self.key)
-        return cluster, capacity
 
     def _service(self, capacity: ecs.AsgCapacityProvider) -> ecs.Ec2Service:
         return ecs.Ec2Service(
