@@ -90,9 +90,8 @@ class House(Services):
         self.settings = replace(self.settings, **settings)
 
     def configure(self, name: str, **change: Any) -> Configured:
-        """A provider of this organization's own, which does not think."""
-        found = configuring.save(self, self.scope, name, Change(**{"enabled": True, **change}))
-        return replace(found, provider=replace(found.provider, thinking_tokens=0))
+        """A provider of this organization's own."""
+        return configuring.save(self, self.scope, name, Change(**{"enabled": True, **change}))
 
     def consent(self, given: bool) -> None:
         configuring.set_consent(self, self.scope, given)

@@ -20,30 +20,30 @@ from tests.ai.house import QUESTION, TEST, House, both_databases, dollars, takin
 
 __all__ = ["both_databases"]
 
-OPENAI = "openai"
-# 400 tokens in and 900 out of gpt-5.5; before it is asked it might be up to 0.033.
-CALL = dollars("0.029")
+QWEN = "qwen"
+# 400 tokens in and 900 out of qwen-vl-max; before it is asked it might be up to 0.0037.
+CALL = dollars("0.0032")
 
 
 @pytest.fixture
 def house(both_databases: EngineDatabase, tmp_path: Path) -> House:
-    return House(both_databases, tmp_path)
+    return House(both_databases, tmp_path, ai_qwen_key="sk-owner")
 
 
 def with_budget(house: House, budget: str | None, **change: Any) -> Metered:
     limit = None if budget is None else dollars(budget)
-    return metered(house, house.scope, house.configure(OPENAI, monthly_budget=limit, **change), TEST)
+    return metered(house, house.scope, house.configure(QWEN, monthly_budget=limit, **change), TEST)
 
 
 def standing(house: House) -> Standing:
-    return next(each for each in budgets.standings(house, house.scope) if each.provider == OPENAI)
+    return next(each for each in budgets.standings(house, house.scope) if each.provider == QWEN)
 
 
 def test_what_a_call_costs_is_spent_and_nothing_stays_held(house: House) -> None:
     asked = with_budget(house, "1")
     asked.ask(QUESTION)
     asked.ask(QUESTION)
-    assert standing(house) == Standing(OPENAI, date(2026, 11, 1), 2 * CALL, Decimal(0), Decimal(1), warned=False)
+    assert standing(house) == Standing(QWEN, date(2026, 11, 1), 2 * CALL, Decimal(0), Decimal(1), warned=False)
     assert asked.cost == 2 * CALL and asked.calls == 2
 
 
@@ -57,8 +57,8 @@ def test_twenty_that_ask_at_once_never_pass_a_budget(house: House) -> None:
         return taking(400, 900)(endpoint, question)
 
     house.says = say
-    budget = dollars("0.35")
-    configured = house.configure(OPENAI, monthly_budget=budget)
+    budget = dollars("0.04")
+    configured = house.configure(QWEN, monthly_budget=budget)
 
     def ask(_: int) -> bool:
         try:
@@ -78,7 +78,7 @@ def test_twenty_that_ask_at_once_never_pass_a_budget(house: House) -> None:
 
 
 def test_what_a_model_may_think_is_held_as_well(house: House) -> None:
-    found = house.configure(OPENAI, monthly_budget=dollars("0.2"))
+    found = house.configure(QWEN, monthly_budget=dollars("0.02"))
     thinks = replace(found, provider=replace(found.provider, thinking_tokens=10_000))
     with pytest.raises(OverBudget):
         metered(house, house.scope, thinks, TEST).ask(QUESTION)
@@ -86,7 +86,7 @@ def test_what_a_model_may_think_is_held_as_well(house: House) -> None:
 
 
 def test_what_is_held_counts_until_it_is_settled(house: House) -> None:
-    configured = house.configure(OPENAI, monthly_budget=dollars("1"))
+    configured = house.configure(QWEN, monthly_budget=dollars("1"))
     first = budgets.reserve(house, house.scope, configured, dollars("0.6"))
     with pytest.raises(OverBudget):
         budgets.reserve(house, house.scope, configured, dollars("0.400001"))
@@ -97,7 +97,7 @@ def test_what_is_held_counts_until_it_is_settled(house: House) -> None:
 
 
 def test_what_a_dead_process_held_lapses(house: House) -> None:
-    configured = house.configure(OPENAI, monthly_budget=dollars("1"))
+    configured = house.configure(QWEN, monthly_budget=dollars("1"))
     late = budgets.reserve(house, house.scope, configured, dollars("1"))
     house.clock.pass_s(HOLD.total_seconds())
     assert standing(house).held == 0
@@ -111,7 +111,7 @@ def test_what_a_dead_process_held_lapses(house: House) -> None:
 
 
 def test_a_month_begins_where_the_clinic_is(house: House) -> None:
-    asked = with_budget(house, "0.06")
+    asked = with_budget(house, "0.0065")
     asked.ask(QUESTION)
     with pytest.raises(OverBudget):
         asked.ask(QUESTION)
@@ -124,7 +124,7 @@ def test_a_month_begins_where_the_clinic_is(house: House) -> None:
 
 
 def test_a_call_that_began_in_one_month_is_counted_there(house: House) -> None:
-    configured = house.configure(OPENAI, monthly_budget=dollars("1"))
+    configured = house.configure(QWEN, monthly_budget=dollars("1"))
     house.clock.at = datetime(2026, 11, 30, 20, 59, 59, tzinfo=UTC)
     hold = budgets.reserve(house, house.scope, configured, dollars("0.5"))
     house.clock.pass_s(60)
@@ -147,39 +147,39 @@ def test_a_call_that_failed_lets_go_of_what_it_held(house: House) -> None:
 def test_without_a_limit_everything_is_counted_and_nothing_stopped(house: House) -> None:
     asked = with_budget(house, None)
     asked.ask(QUESTION)
-    assert standing(house) == Standing(OPENAI, date(2026, 11, 1), CALL, Decimal(0), None, warned=False)
+    assert standing(house) == Standing(QWEN, date(2026, 11, 1), CALL, Decimal(0), None, warned=False)
     with pytest.raises(OverBudget):
-        with_budget(house, "0.06").ask(QUESTION)
+        with_budget(house, "0.0065").ask(QUESTION)
 
 
 def test_a_budget_of_nothing_stops_all_but_what_costs_nothing(house: House) -> None:
     with pytest.raises(OverBudget):
         with_budget(house, "0").ask(QUESTION)
-    set_price(house, house.scope, Price(Decimal(0), Decimal(0), Decimal(0), provider=OPENAI))
+    set_price(house, house.scope, Price(Decimal(0), Decimal(0), Decimal(0), provider=QWEN))
     with_budget(house, "0").ask(QUESTION)
 
 
 def test_a_budget_is_not_spent_on_what_nobody_knows_the_price_of(house: House) -> None:
-    asked = with_budget(house, "100", model="gpt-unheard-of")
+    asked = with_budget(house, "100", model="qwen-unheard-of")
     with pytest.raises(NotConfigured) as told:
         asked.ask(QUESTION)
     assert told.value.field == "price" and asked.calls == 0
-    asked = with_budget(house, None, model="gpt-unheard-of")
+    asked = with_budget(house, None, model="qwen-unheard-of")
     asked.ask(QUESTION)
     assert asked.cost is None
 
 
 def test_administrators_are_warned_once_a_month(house: House) -> None:
     administrators = sorted(house.administrator() for _ in range(2))
-    asked = with_budget(house, "0.14", warn_percent=50)
+    asked = with_budget(house, "0.016", warn_percent=50)
     for _ in range(2):
         asked.ask(QUESTION)
     assert house.mailer.sent == []
     asked.ask(QUESTION)
     assert [to for to, *_ in house.mailer.sent] == administrators
     [(_, subject, said), _] = house.mailer.sent
-    assert "OpenAI" in subject and "0.09 USD" in said and "0.14" in said and "2026-11" in said
-    assert "sk-" not in said and "api.openai.com" not in said
+    assert "Qwen" in subject and "0.01 USD" in said and "0.016" in said and "2026-11" in said
+    assert "sk-" not in said and "aliyuncs" not in said
     asked.ask(QUESTION)
     with pytest.raises(OverBudget):
         asked.ask(QUESTION)
@@ -192,7 +192,7 @@ def test_administrators_are_warned_once_a_month(house: House) -> None:
 
 def test_who_is_stopped_before_a_warning_is_told_of_the_stop(house: House) -> None:
     house.administrator()
-    asked = with_budget(house, "0.04", warn_percent=100)
+    asked = with_budget(house, "0.005", warn_percent=100)
     asked.ask(QUESTION)
     for _ in range(2):
         with pytest.raises(OverBudget):
@@ -209,6 +209,15 @@ def test_a_warning_that_was_not_sent_comes_with_the_next_call(house: House) -> N
     house.mailer.error = None
     asked.ask(QUESTION)
     assert len(house.mailer.sent) == 1 and standing(house).warned
+
+
+def test_who_waits_for_others_that_ask_is_told_of_no_end(house: House) -> None:
+    house.administrator()
+    configured = house.configure(QWEN, monthly_budget=dollars("1"))
+    budgets.reserve(house, house.scope, configured, dollars("0.6"))
+    with pytest.raises(OverBudget):
+        budgets.reserve(house, house.scope, configured, dollars("0.6"))
+    assert house.mailer.sent == []
 
 
 def test_organizations_have_budgets_of_their_own(house: House, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ before. Keys lie in the vault; what is shown of one is its end.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import text
 
 from pacs.ai.providers import PROVIDERS, Provider, model_name, provider_named
-from pacs.errors import BadRequest
+from pacs.errors import BadRequest, NotConfigured
 from pacs.people.audit import Deed, record
 from pacs.people.scope import Scope
 from pacs.ports import Endpoint, Services
@@ -24,6 +24,9 @@ OWN = "organization_id = cast(:organization_id as uuid)"
 LIST = text(
     "select provider, enabled, url, model, key_hint, monthly_budget, warn_percent from ai_service_providers"  # noqa: S608
     f" where {OWN}"
+)
+SET_HINT = text(
+    f"update ai_service_providers set key_hint = :key_hint where {OWN} and provider = :provider and url = :url"  # noqa: S608
 )
 SAVE = text(
     "insert into ai_service_providers (organization_id, provider, enabled, url, model, key_hint, monthly_budget,"
@@ -40,7 +43,7 @@ SET_CONSENT = text(
     " :consent, cast(:member_id as uuid), :now) on conflict (organization_id) do update set"
     " consent = excluded.consent, member_id = excluded.member_id, changed_at = excluded.changed_at"
 )
-LONGEST_KEY, HINT = 4096, 4
+LONGEST_URL, LONGEST_MODEL, LONGEST_KEY, HINT = 512, 200, 4096, 4
 MOST_BUDGET = Decimal(10_000_000)
 WARN_PERCENT = 80
 
@@ -53,11 +56,11 @@ class Configured:
 
     provider: Provider
     enabled: bool
-    url: str
+    url: str = field(repr=False)
     model: str
     key_hint: str = ""
     own_key: bool = False
-    own: Mapping[str, Any] | None = None
+    own: Mapping[str, Any] | None = field(default=None, repr=False)
     monthly_budget: Decimal | None = None
     warn_percent: int = WARN_PERCENT
     missing: tuple[str, ...] = ()
@@ -146,9 +149,6 @@ def save(services: Services, scope: Scope, name: str, change: Change, *, source_
     provider = provider_named(name)
     check(change)
     before = joined(services, provider, rows_of(services, scope).get(name))
-    hint = before.key_hint if before.own_key else ""
-    if change.key is not None:
-        hint = f"…{change.key.strip()[-HINT:]}" if change.key.strip() else ""
     if change.key is None and before.own_key and change.url.strip() != ((before.own or {}).get("url") or ""):
         raise BadRequest("the key belongs to the address before: tell it again", field="key")
     values = {
@@ -157,40 +157,58 @@ def save(services: Services, scope: Scope, name: str, change: Change, *, source_
         "enabled": change.enabled,
         "url": change.url.strip(),
         "model": change.model.strip(),
-        "key_hint": hint,
+        # Nobody is told a new key, or the one before, until the address is kept that it is for.
+        "key_hint": before.key_hint if before.own_key and change.key is None else "",
         "monthly_budget": None if change.monthly_budget is None else str(change.monthly_budget),
         "warn_percent": change.warn_percent,
         "now": services.clock.now(),
     }
-    if change.key is not None:
-        keep_key(services, scope, name, change.key.strip())
     with services.database.transaction() as statements:
         statements.fetch(SAVE, values)
         record(statements, scope, Deed("change-ai", subject=name), source_ip=source_ip)
+    if change.key is not None:
+        keep_key(services, scope, values, change.key.strip())
     return configured(services, scope, name)
 
 
-def keep_key(services: Services, scope: Scope, name: str, key: str) -> None:
+def keep_key(services: Services, scope: Scope, saved: Mapping[str, Any], key: str) -> None:
+    """Keep a key for the address that was saved, or forget the one before."""
+    name = vault_key(scope, saved["provider"])
     if key:
-        services.vault.keep(vault_key(scope, name), key)
+        services.vault.keep(name, key)
+        of = {each: saved[each] for each in ("organization_id", "provider", "url")}
+        services.database.fetch(SET_HINT, of | {"key_hint": f"…{key[-HINT:]}"})
     else:
-        services.vault.forget(vault_key(scope, name))
+        services.vault.forget(name)
 
 
 def check(change: Change) -> None:
-    parts = urlsplit(change.url.strip())
-    if change.url.strip() and (parts.scheme not in ("http", "https") or not parts.hostname or len(change.url) > 512):
-        raise BadRequest("an address begins with https:// (or http://)", field="url")
-    if len(change.model) > 200 or not change.model.isprintable():
-        raise BadRequest("a model's name has at most 200 characters", field="model")
-    if change.key is not None and (len(change.key) > LONGEST_KEY or not change.key.strip().isascii()):
+    """Raises BadRequest, naming the field."""
+    if change.url.strip() and not is_address(change.url.strip()):
+        raise BadRequest("an address begins with https:// (or http://) and names a host and a path", field="url")
+    if len(change.model) > LONGEST_MODEL or not change.model.isprintable():
+        raise BadRequest(f"a model's name has at most {LONGEST_MODEL} characters", field="model")
+    key = (change.key or "").strip()
+    if len(key) > LONGEST_KEY or not (key.isascii() and key.isprintable()):
         raise BadRequest(f"a key has at most {LONGEST_KEY} plain characters", field="key")
-    if change.key is not None and 0 < len(change.key.strip()) < 2 * HINT:
+    if 0 < len(key) < 2 * HINT:
         raise BadRequest(f"a key has at least {2 * HINT} characters", field="key")
-    if change.monthly_budget is not None and not 0 <= change.monthly_budget <= MOST_BUDGET:
+    budget = change.monthly_budget
+    if budget is not None and not (budget.is_finite() and 0 <= budget <= MOST_BUDGET):
         raise BadRequest(f"a budget is a sum of US dollars up to {MOST_BUDGET}", field="monthly_budget")
     if not 1 <= change.warn_percent <= 100:
         raise BadRequest("a warning comes at 1 to 100 percent", field="warn_percent")
+
+
+def is_address(url: str) -> bool:
+    """Whether it can be a service's: without credentials, which would be shown, and with nothing after its path."""
+    try:
+        parts = urlsplit(url)
+        named = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        return False
+    spare = "@" in parts.netloc or "?" in url or "#" in url
+    return named and not spare and len(url) <= LONGEST_URL and url.isprintable() and " " not in url
 
 
 def vault_key(scope: Scope, name: str) -> str:
@@ -216,12 +234,18 @@ def endpoint_of(services: Services, scope: Scope, found: Configured) -> Endpoint
 
 
 def key_of(services: Services, scope: Scope, found: Configured) -> str:
-    """The key; empty where there is none. Raises Unavailable, NotConfigured."""
-    if found.own_key:
-        return services.vault.read(vault_key(scope, found.provider.name))
-    return (
-        "" if (found.own or {}).get("url") else services.secret_setting(set_by_owner(services, found.provider, "key"))
-    )
+    """The key; empty where there is none. Raises Unavailable, NotConfigured.
+
+    One in the vault may have come after `found` was read, for another address: it is looked at again, afterwards.
+    """
+    own_url = (found.own or {}).get("url", "")
+    if not found.own_key:
+        return "" if own_url else services.secret_setting(set_by_owner(services, found.provider, "key"))
+    key = services.vault.read(vault_key(scope, found.provider.name))
+    now = rows_of(services, scope).get(found.provider.name, {})
+    if now.get("url") != own_url:
+        raise NotConfigured(f"the address of {found.provider.name} has just been changed", field="url")
+    return key
 
 
 def consent_of(services: Services, scope: Scope) -> Consent:

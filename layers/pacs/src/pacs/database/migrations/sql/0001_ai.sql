@@ -136,7 +136,8 @@ create table ai_holds (
 create index ai_holds_of_month on ai_holds (organization_id, provider, month);
 
 -- The row of the month is locked, so that two calls that ask at once are answered one after the other. Without `most`
--- there is no limit. 'first-over': nobody has been told yet that the money ends.
+-- there is no limit. 'first-over': not for calls that run, but for good,
+-- and nobody has been told yet.
 create function hold_ai_budget(
   of_organization uuid, of_provider text, of_month date, hold uuid, at_most numeric, most numeric,
   at_time timestamptz, until timestamptz
@@ -144,6 +145,7 @@ create function hold_ai_budget(
 declare
   told boolean;
   taken numeric;
+  others numeric;
 begin
   insert into ai_budgets (organization_id, provider, month) values (of_organization, of_provider, of_month)
     on conflict do nothing;
@@ -152,12 +154,15 @@ begin
   delete from ai_holds where organization_id = of_organization and provider = of_provider
     and lapses_at < at_time - interval '1 day';
   if most is not null then
-    taken := taken + coalesce((select sum(amount) from ai_holds where organization_id = of_organization
-      and provider = of_provider and month = of_month and lapses_at > at_time), 0);
-    if taken + at_most > most then
+    select coalesce(sum(amount), 0) into others from ai_holds where organization_id = of_organization
+      and provider = of_provider and month = of_month and lapses_at > at_time;
+    if taken + others + at_most > most then
+      if told or taken + at_most <= most then
+        return 'over';
+      end if;
       update ai_budgets set warned = true
         where organization_id = of_organization and provider = of_provider and month = of_month;
-      return case when told then 'over' else 'first-over' end;
+      return 'first-over';
     end if;
   end if;
   insert into ai_holds (id, organization_id, provider, month, amount, lapses_at)
