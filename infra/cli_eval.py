@@ -42,25 +42,32 @@ ENDS = ("seconds", "cost")
 out = Console(soft_wrap=True, highlight=False)
 
 
+Set = Annotated[Path, typer.Argument(metavar="SET", help="A folder: in it one folder for each study.")]
+Providers = Annotated[
+    list[str], typer.Option("--provider", metavar="PROVIDER", help="Whom to ask; may be repeated, to compare.")
+]
+PresetName = Annotated[
+    str, typer.Option("--preset", metavar="PRESET", help="What is asked; by default what suits each study.")
+]
+LanguageCode = Annotated[
+    str, typer.Option("--language", metavar="CODE", help="Of the drafts; by default that of each report.")
+]
+Limit = Annotated[
+    int | None, typer.Option("--limit", metavar="N", min=1, help="Only so many studies, the first by name.")
+]
+Out = Annotated[
+    Path | None, typer.Option("--out", metavar="FILE.csv", help="Write a row for each study and provider, too.")
+]
+
+
 @ai.command("eval")
 def evaluate_set(
-    folder: Annotated[Path, typer.Argument(metavar="SET", help="A folder: in it one folder for each study.")],
-    providers: Annotated[
-        list[str],
-        typer.Option("--provider", metavar="PROVIDER", help="Whom to ask; may be repeated, to compare."),
-    ],
-    preset: Annotated[
-        str, typer.Option("--preset", metavar="PRESET", help="What is asked; by default what suits each study.")
-    ] = "",
-    language: Annotated[
-        str, typer.Option("--language", metavar="CODE", help="Of the drafts; by default that of each report.")
-    ] = "",
-    limit: Annotated[
-        int | None, typer.Option("--limit", metavar="N", min=1, help="Only so many studies, the first by name.")
-    ] = None,
-    file: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE.csv", help="Write a row for each study and provider, too.")
-    ] = None,
+    folder: Set,
+    providers: Providers,
+    preset: PresetName = "",
+    language: LanguageCode = "",
+    limit: Limit = None,
+    file: Out = None,
     organization: Org = None,
     as_json: Json = False,
 ) -> None:
