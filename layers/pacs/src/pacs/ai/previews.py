@@ -58,7 +58,8 @@ FOR_PROCESSING = frozenset(f"1.2.840.10008.5.1.4.1.1.1.{kind}.1" for kind in (1,
 SERIES = (
     "select s.study_instance_uid, s.dicom as study, e.series_instance_uid, e.modality, e.dicom as series,"  # noqa: S608
     " count(i.sop_instance_uid) as instances,"
-    " count(*) filter (where i.sop_instance_uid is not null and coalesce(i.frames, '') = '') as documents,"
+    " count(*) filter (where i.sop_instance_uid is not null and coalesce(i.frames, '') = '' and i.rows is null)"
+    " as documents, count(*) filter (where coalesce(i.frames, '') = '' and i.rows is not null) as unreadable,"
     f" count(*) filter (where i.frames <> '' and i.transfer_syntax_uid like '{VIDEO}%') as videos,"
     f" count(*) filter (where i.frames <> '' and i.transfer_syntax_uid not like '{VIDEO}%' and ({SHOWN}) is not true)"
     " as named, jsonb_agg(i.object_key order by i.received_at desc)"
@@ -122,6 +123,7 @@ def choose(services: Services, scope: Scope, code: str, *, most: int, most_px: i
     left_out: Counter[Reason] = Counter()
     for row in rows:
         left_out += Counter({"document": row["documents"], "video": row["videos"], "may_name_somebody": row["named"]})
+        left_out["unreadable"] += row["unreadable"]
     candidates = list_candidates(services, scope, rows, left_out)
     readers = Readers(services)
     given = shared(candidates, most, readers, left_out)
