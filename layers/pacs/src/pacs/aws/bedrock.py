@@ -121,7 +121,8 @@ def client_of(url: str, timeout_s: float) -> Any:
     import boto3
     from botocore.config import Config
 
-    logging.getLogger("botocore").setLevel(logging.INFO)  # below, it logs what is sent and answered
+    for name in ("botocore", "urllib3"):
+        logging.getLogger(name).setLevel(logging.INFO)  # below, they log where it is, what is sent and answered
     once = Config(connect_timeout=CONNECT_S, read_timeout=timeout_s, retries={"total_max_attempts": 1})
     return boto3.Session().client("bedrock-runtime", endpoint_url=url or None, config=once)
 
