@@ -9,6 +9,7 @@ import typer.main
 from functions.catalogue import FUNCTIONS
 from gateway_scp.settings import GatewaySettings
 from infra.cli import app
+from pacs.ai.providers import PROVIDERS
 from pacs.errors import ANSWERS, UNKNOWN
 from pacs.people.permissions import ACTIONS, ALLOWED
 from pacs.people.scope import MemberRole
@@ -50,6 +51,26 @@ def permissions_table() -> str:
 
 def worklist_keys_table() -> str:
     return table(("Key", "Tag"), [[f"`{each.path}`", f"`{each.tags}`"] for each in KEYS])
+
+
+def providers_table() -> str:
+    """Whom one can ask for pre-reports, and what each can do."""
+    every = max((each.languages for each in PROVIDERS.values()), key=len)
+    rows = [
+        [
+            f"`{each.name}`",
+            each.shape,
+            f"{each.most_images}, {each.most_px} px" if each.vision else "none",
+            ", ".join(f"`{form}`" for form in each.formats) if each.shape != "mock" else "",
+            "all" if each.languages == every else ", ".join(each.languages),
+            ", ".join(each.needs) or "nothing",
+            f"{each.thinking_tokens:,}" if each.thinking_tokens else "",
+            f"{each.patience_s:g} s" if each.patience_s else "",
+        ]
+        for each in PROVIDERS.values()
+    ]
+    heads = ("Provider", "Shape", "Images, longest side", "Schema", "Languages", "Needs", "Thinks", "Waits")
+    return table(heads, rows)
 
 
 def errors_table() -> str:

@@ -12,9 +12,10 @@ import pytest
 from pacs.ai import budgets
 from pacs.ai.budgets import HOLD, Standing
 from pacs.ai.metering import Metered, metered
+from pacs.ai.orchestrating import answer
 from pacs.ai.prices import Price, set_price
 from pacs.database.engine import EngineDatabase
-from pacs.errors import ModelBusy, NotConfigured, OverBudget, Unavailable
+from pacs.errors import ModelBusy, NobodyAnswered, NotConfigured, OverBudget, Unavailable
 from pacs.ports import Answer, Endpoint, Question
 from tests.ai.house import QUESTION, TEST, House, both_databases, dollars, taking
 
@@ -75,6 +76,35 @@ def test_twenty_that_ask_at_once_never_pass_a_budget(house: House) -> None:
     assert found.held == 0
     assert max(seen) <= budget
     assert len(house.events()) == answered
+
+
+def test_twenty_jobs_at_once_stop_where_one_would(house: House) -> None:
+    """They ask one after another what they can: the rest is told that the money is used up, and goes elsewhere."""
+    budget = dollars("0.03")
+    house.configure(QWEN, monthly_budget=budget)
+    house.says = taking(520, 1000)  # all that may be set aside
+
+    def job(_: int) -> str:
+        try:
+            found = answer(
+                house,
+                house.scope,
+                QWEN,
+                lambda found, describer: describer.ask(QUESTION),
+                about=TEST,
+                needs_vision=True,
+                language="tr",
+                still_wanted=lambda: True,
+                told=lambda attempts, name: None,
+            )
+        except NobodyAnswered as error:
+            return str(error.attempts[0].why)
+        return found.attempts[0].outcome
+
+    with ThreadPoolExecutor(20) as several:
+        ends = list(several.map(job, range(20)))
+    assert set(ends) == {"answered", "over-budget"}
+    assert standing(house).spent == ends.count("answered") * dollars("0.003616") <= budget
 
 
 def test_what_a_model_may_think_is_held_as_well(house: House) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -12,7 +12,7 @@ from pacs.ai import circuits
 from pacs.ai.configuring import Configured
 from pacs.ai.context import Case
 from pacs.ai.drafts import Drafted, draft
-from pacs.ai.orchestrating import Answered, Attempt, Cancelled, answer
+from pacs.ai.orchestrating import Answered, Attempt, Cancelled, Failed, Skipped, answer
 from pacs.ai.previews import Preview
 from pacs.ai.providers import MOCK, ORCHESTRATOR, ROUTE
 from pacs.ai.usage import About
@@ -371,3 +371,11 @@ def test_attempts_are_kept_as_json(press: Press, models: FakeModels) -> None:
         },
     ]
     assert found.cost and found.drafted.document["findings"]
+
+
+def test_every_reason_stands_in_the_documentation() -> None:
+    said = (Path(__file__).parents[2] / "docs" / "ai.md").read_text()
+    _, _, path = said.partition("## The orchestrator's path")
+    assert " → ".join(ROUTE) in path
+    for why in (*get_args(Skipped), *get_args(Failed)):
+        assert f"| `{why}` |" in path
