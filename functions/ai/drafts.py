@@ -9,14 +9,19 @@ from pacs.ai.prereports import list_prereports
 from pacs.ai.taking import take_over
 from pacs.bootstrap import services
 from pacs.entry.http import CurrentScope, client_address
+from pacs.people.audit import Deed, record_once
 
 router = APIRouter(prefix="/ai")
 
 
 @router.get("/report/{code}")
-async def list_drafts(scope: CurrentScope, code: str) -> list[dict[str, Any]]:
+async def list_drafts(request: Request, scope: CurrentScope, code: str) -> list[dict[str, Any]]:
     """The drafts of a study, the newest first. A draft is no report: a reader takes it over, and signs."""
-    return [dict(each.__dict__) for each in list_prereports(services(), scope, code)]
+    found = list_prereports(services(), scope, code)
+    if found:
+        deed = Deed("read-report", found[0].study_instance_uid, subject="drafts of models")
+        record_once(services().database, scope, deed, source_ip=client_address(request))
+    return [dict(each.__dict__) for each in found]
 
 
 @router.post("/drafts/{draft}/take")

@@ -31,7 +31,7 @@ CLAIMED = text(
     "update studies set state = 'claimed', claimed_by = cast(:me as uuid), claimed_at = now()"
     " where organization_id = cast(:organization_id as uuid)"
 )
-CRITICAL = {"finding": "Serbest hava", "why": "Delinme", "images": [1]}
+CRITICAL = {"finding": "Serbest gaz", "why": "Delinme", "images": [1]}
 
 
 class Counting:
@@ -109,7 +109,7 @@ def test_a_job_goes_from_the_press_to_the_report(case: Case) -> None:
     assert (str(draft.cost), draft.critical, draft.id) == ("0.250000", True, done.draft_id)
     assert [to for to, _, _ in case.house.mailer.sent] == [f"{case.reader.organization_id}@example.org"]
     taken = take_over(case.house, case.reader, draft.id)
-    assert taken.brought.report["sections"]["impression"] == "<p><b>Serbest hava</b></p>"
+    assert taken.brought.report["sections"]["impression"] == "<p><b>Serbest gaz</b></p>"
     assert find_prereport(case.house.database, case.reader, draft.id).report_id == taken.brought.report["id"]
     assert case.house.database.fetch(text("select urgent from studies where code = :code"), {"code": case.code}) == [
         {"urgent": True}
