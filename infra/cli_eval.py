@@ -3,7 +3,7 @@
 import csv
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
@@ -111,16 +111,16 @@ def evaluated(
     """What each provider made of each study, study by study, until somebody stops it."""
     from infra.local.scratch import scratch_archive
     from pacs.ai.evaluating import Exam, evaluate
+    from pacs.ai.orchestrating import Cancelled
 
-    with scratch_archive(home.services, scope) as scratch:
+    with scratch_archive(home.services, scope) as scratch, suppress(Cancelled):
         for reference in references:
             if stop.is_set():
                 return
             study = scratch.take(reference.name, reference.files())
             exam = Exam(reference, scratch.services, scratch.scope, study)
             for each in wanted:
-                if not stop.is_set():
-                    yield evaluate(home.services, scope, exam, each)
+                yield evaluate(home.services, scope, exam, each, lambda: not stop.is_set())
             scratch.clear(study)
 
 

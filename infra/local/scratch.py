@@ -1,12 +1,15 @@
 """An archive for as long as a command runs: for studies that must not come into the one that is used.
 
-It stands in a folder of the home and is gone with all that was in it when the command ends. Used by `pacs ai eval`.
+It stands in a folder of the home and is gone with all that was in it when the command ends; that of one that was
+killed goes with the next. Used by `pacs ai eval`.
 """
 
+import fcntl
 import json
+import shutil
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -25,7 +28,7 @@ from pacs.people.accounts import first_administrator
 from pacs.people.scope import Scope
 from pacs.settings import Settings
 
-PREFIX = "scratch-"
+PREFIX, LOCK = "scratch-", "lock"
 AT_ONCE = 200
 NOBODY_HEARS = json.dumps({TOPIC: []})
 
@@ -78,8 +81,7 @@ def batches(keys: Iterator[str]) -> Iterator[Sequence[str]]:
 @contextmanager
 def scratch_archive(beside: Services, scope: Scope) -> Iterator[Scratch]:
     """An archive that leaves nothing behind, with the masks of an organization of the one `beside` it."""
-    with TemporaryDirectory(prefix=PREFIX, dir=beside.settings.home) as folder:
-        home = Path(folder)
+    with scratch_folder(beside.settings.home) as home:
         server = EmbeddedPostgres(home)
         server.settings |= {"fsync": "off", "shared_buffers": "16MB"}
         server.start()
@@ -94,6 +96,25 @@ def scratch_archive(beside: Services, scope: Scope) -> Iterator[Scratch]:
                 scratch.close()
         finally:
             server.stop()
+
+
+@contextmanager
+def scratch_folder(home: Path) -> Iterator[Path]:
+    """A folder that is locked while it is used, so that others know those that nobody uses any more."""
+    with ExitStack() as stack:
+        with (home / f"{PREFIX}{LOCK}").open("w") as one_at_a_time:
+            fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+            for left in home.glob(f"{PREFIX}*/{LOCK}"):
+                remove_unused(left)
+            folder = Path(stack.enter_context(TemporaryDirectory(prefix=PREFIX, dir=home)))
+            fcntl.flock(stack.enter_context((folder / LOCK).open("w")), fcntl.LOCK_EX)
+        yield folder
+
+
+def remove_unused(lock: Path) -> None:
+    with suppress(OSError), lock.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(lock.parent)
 
 
 def furnished(settings: Settings) -> Scratch:

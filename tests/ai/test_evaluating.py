@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from infra.local.scratch import Scratch, scratch_archive
+from infra.local.scratch import Scratch, scratch_archive, scratch_folder
 from pacs.ai.evaluating import Exam, Result, Wanted, check, evaluate, total_of
+from pacs.ai.orchestrating import Cancelled
 from pacs.ai.references import Reference, find_references, sections_in
 from pacs.ai.scoring import Scores, Share, score
 from pacs.archive.masks import NewMask, add_mask, list_masks
@@ -30,11 +31,17 @@ DENIES = "Pnömotoraks izlenmedi. Plevral efüzyon saptanmadı."
 def scratch(one_database: EngineDatabase, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
     beside = House(one_database, tmp_path_factory.mktemp("beside"))
     add_mask(one_database, beside.scope, NewMask("US", 480, 640, [[0, 0, 640, 60]]))
+    dead, home = beside.settings.home / "scratch-dead", beside.settings.home
+    dead.mkdir()
+    (dead / "lock").touch()
     with scratch_archive(beside, beside.scope) as found:
+        assert [each.parent for each in home.glob("scratch-*/lock")] == [found.services.settings.home]
+        with scratch_folder(home) as another:
+            assert {each.parent for each in home.glob("scratch-*/lock")} == {found.services.settings.home, another}
         [mask] = list_masks(found.services.database, found.scope)
         assert (mask["modality"], mask["rectangles"]) == ("US", [[0, 0, 640, 60]])
         yield found
-    assert not list(beside.settings.home.glob("scratch-*"))
+    assert not list(home.glob("scratch-*/*"))
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +144,13 @@ def test_who_makes_no_draft_has_missed_what_cannot_wait(house: House, exams: dic
     total = total_of([made, off])
     assert total.failures == {"refused": 1, "off" if off.failure == "off" else "not-configured": 1}
     assert total.median_s is None and total.cost_of_draft is None
+
+
+def test_nobody_is_asked_when_it_is_not_wanted_any_more(house: House, exams: dict[str, Exam]) -> None:
+    house.configure("openai", **PRICED)
+    with pytest.raises(Cancelled):
+        evaluate(house, house.scope, exams["liver"], Wanted("openai"), lambda: False)
+    assert not house.events()
 
 
 def test_the_same_over_http_and_with_the_mock(house: House, exams: dict[str, Exam]) -> None:

@@ -28,7 +28,7 @@ def test_providers_are_compared_and_the_studies_are_gone_afterwards(pacs: Comman
     ]
     assert rows[4]["preset"] == "brain-ct" and (rows[4]["recall_right"], rows[4]["recall_of"]) == ("0", "1")
     assert pacs("status", "--json").document["counts"] == before
-    assert not list(pacs.home.glob("scratch-*"))
+    assert not list(pacs.home.glob("scratch-*/*"))
 
 
 def test_the_same_as_json_with_the_drafts(pacs: Command) -> None:

@@ -7,7 +7,7 @@ orchestrator (consent, budgets, patience), counted with the purpose "evaluation"
 import math
 import statistics
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -106,8 +106,10 @@ def check(wanted: Sequence[Wanted]) -> None:
             checked_language(each.language)
 
 
-def evaluate(services: Services, scope: Scope, exam: Exam, wanted: Wanted) -> Result:
-    """Have one study described, and compare. Raises BadRequest, and what is not the provider's fault."""
+def evaluate(
+    services: Services, scope: Scope, exam: Exam, wanted: Wanted, still_wanted: Callable[[], bool] = lambda: True
+) -> Result:
+    """Have one study described, and compare. Raises BadRequest, Cancelled, and what is not the provider's fault."""
     reference = exam.reference
     case = case_of(exam.services, exam.scope, exam.study)
     language = wanted.language or reference.language
@@ -124,7 +126,7 @@ def evaluate(services: Services, scope: Scope, exam: Exam, wanted: Wanted) -> Re
             about=About("evaluation"),
             needs_vision=wanted.provider == ORCHESTRATOR,
             language=language,
-            still_wanted=lambda: True,
+            still_wanted=still_wanted,
             told=lambda attempts, name: None,
         )
     except NobodyAnswered as error:
