@@ -33,6 +33,7 @@ SCORES = {
     "sections": "sections filled",
     "negations": "negations agree",
     "sides": "sides agree",
+    "measures": "measures of the report",
     "recall": "critical found",
     "precision": "called critical, rightly",
 }

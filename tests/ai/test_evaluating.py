@@ -106,6 +106,7 @@ WRONG = {
         {"findings": f"Sol alt zonda opasite. {DENIES}", "impression": "Sol alt zonda pnömoni."},
         "sides",
     ),
+    "a measure made up": ({"impression": "Sağ alt zonda 3 cm opasite."}, "measures"),
     "a section empty": ({"impression": ""}, "sections"),
 }
 
@@ -114,7 +115,7 @@ WRONG = {
 def test_what_is_wrong_costs_its_score(house: House, exams: dict[str, Exam], other: dict[str, str], score: str) -> None:
     house.configure("openai", **PRICED)
     made = asked(house, exams["chest-opacity"], **other).scores
-    shares = {name: getattr(made, name).part for name in ("sections", "negations", "sides")}
+    shares = {name: getattr(made, name).part for name in ("sections", "negations", "sides", "measures")}
     assert shares.pop(score) < 1.0
     assert set(shares.values()) <= {1.0, None}
 
@@ -167,6 +168,14 @@ def test_the_same_over_http_and_with_the_mock(house: House, exams: dict[str, Exa
     mock = evaluate(house, house.scope, exams["liver"], Wanted("rai-mock", language="en"))
     assert mock.document is not None and mock.document["findings"].startswith("MOCK") and mock.language == "en"
     assert mock.scores.sections.part == 1.0 and mock.scores.negations.of == 0
+
+
+def test_measures_are_those_of_the_report_in_any_unit() -> None:
+    report = {"findings": "Karaciğerde 2,5 cm kist. BI-RADS 2."}
+    document = {"technique": "", "comparison": "", "impression": "", "critical_findings": []}
+    drafts = {"A cyst of 25 mm.": Share(1, 1), "A cyst of 25 mm, a nodule of 4 mm.": Share(1, 2), "Two cysts.": Share()}
+    for findings, share in drafts.items():
+        assert score({**document, "findings": findings}, report, None, "tr", "en").measures == share
 
 
 def test_scores_add_up_and_languages_without_a_guard_are_left_alone() -> None:

@@ -1,8 +1,8 @@
 """How far does a draft say what a radiologist's report says? Pure; asked by `evaluating`.
 
 Words differ where meanings do not, so nothing here counts words. Compared is what a reader must not be told wrongly:
-which sections say something, what is denied, which side is meant, and whether something cannot wait. What only one of
-two texts speaks of is neither agreement nor disagreement.
+which sections say something, what is denied, which side and which measure is meant, and whether something cannot wait.
+What only one of two texts speaks of is neither agreement nor disagreement.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from pacs.ai.drafts import TEXTS, is_critical
 from pacs.dictation.guarding import Facts, facts_of
 from pacs.dictation.guarding.negations import COMPILED, Negations
+from pacs.dictation.guarding.numbers import not_found_numbers
 from pacs.dictation.guarding.sides import not_found_sides
 
 # Where findings are said.
@@ -36,12 +37,14 @@ class Share:
 class Scores:
     """`sections`: of those that the report fills, how many the draft does. `negations`: of what one denies and the
     other speaks of, what both deny. `sides`: where both name sides, of all of them those that the other names, too.
+    `measures`: of those with a unit in the draft, those in the report.
     `recall`: of the critical studies those that were called so; `precision`: of those called so the critical ones.
     """
 
     sections: Share = Share()
     negations: Share = Share()
     sides: Share = Share()
+    measures: Share = Share()
     recall: Share = Share()
     precision: Share = Share()
 
@@ -62,6 +65,7 @@ def score(
         Share(len(filled), len(wanted)),
         denied(report.negations, draft.negations) if known and language == written_in else Share(),
         named(report, draft) if known else Share(),
+        measured(report, draft) if known else Share(),
         Share(int(called), 1) if critical else Share(),
         Share(int(critical), 1) if called and critical is not None else Share(),
     )
@@ -102,3 +106,11 @@ def named(report: Facts, draft: Facts) -> Share:
     ]
     right = sum(1 for found, gone in zip(named_at, lost, strict=True) for _, words in found if words not in gone)
     return Share(right, sum(map(len, named_at)))
+
+
+def measured(report: Facts, draft: Facts) -> Share:
+    """Of the numbers with a unit in the draft, those that the report tells, too."""
+    told = [each for each in draft.numbers if each.unit]
+    made_up = set(not_found_numbers(told, report.numbers))
+    words = {each.words for each in told}
+    return Share(len(words - made_up), len(words))
