@@ -10,7 +10,7 @@ from PIL import Image
 from pacs.ai.metering import About, fault_of, metered, most_usage, size_of
 from pacs.ai.prices import Price, set_price
 from pacs.errors import ModelBusy, ModelRefused, ModelTimeout, NotConfigured, PacsError, Unavailable
-from pacs.ports import Answer, Endpoint, Question
+from pacs.ports import Answer, Endpoint, Question, Usage
 from tests.ai.house import QUESTION, House, dollars, house, one_database, taking
 
 __all__ = ["house", "one_database"]
@@ -84,6 +84,19 @@ def test_calls_that_fail_are_written_down_too(house: House, error: PacsError, ou
     [event] = house.events()
     assert (event["outcome"], event["seconds"], event["cost"]) == (outcome, 4.0, 0)
     assert fault_of(error) == outcome and asked.calls == 1
+
+
+def test_an_answer_of_no_use_is_paid_all_the_same(house: House) -> None:
+    def think(endpoint: Endpoint, question: Question) -> Answer:
+        raise ModelRefused("it answers without a text", took=Usage(400, 13_000, images=1))
+
+    house.says = think
+    asked = metered(house, house.scope, house.configure("openai"), About("draft"))
+    with pytest.raises(ModelRefused):
+        asked.ask(QUESTION)
+    [event] = house.events()
+    assert (event["outcome"], event["tokens_out"], event["cost"]) == ("refused", 13_000, dollars("0.392"))
+    assert asked.cost == event["cost"]
 
 
 def test_who_answers_without_a_name_is_called_what_it_calls_itself(house: House) -> None:

@@ -150,6 +150,14 @@ def test_a_model_that_knows_no_schema_is_not_asked_with_one(models: FakeModels) 
 
 
 @every_shape
+def test_an_answer_without_a_text_tells_what_it_took(models: FakeModels, endpoint: Endpoint) -> None:
+    models.troubles = ["silent"]
+    with pytest.raises(ModelRefused) as told:
+        ask(endpoint)
+    assert told.value.took.tokens_in > 170 and told.value.took.images == 2
+
+
+@every_shape
 @pytest.mark.parametrize(
     ("trouble", "kind", "wait_s"),
     [

@@ -159,7 +159,12 @@ class NotConfigured(PacsError): ...
 class OverBudget(PacsError): ...
 
 
-class ModelRefused(PacsError): ...
+class ModelRefused(PacsError):
+    """`took`: what an answer of no use has taken all the same (pacs.ports.Usage), where one came."""
+
+    def __init__(self, message: str, *, field: str | None = None, took: Any = None) -> None:
+        super().__init__(message, field=field)
+        self.took = took
 
 
 class NobodyAnswered(PacsError):

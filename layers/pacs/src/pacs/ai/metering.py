@@ -13,7 +13,7 @@ from pacs.ai import budgets, usage
 from pacs.ai.configuring import Configured, endpoint_of
 from pacs.ai.prices import Price, cost, price_of, today
 from pacs.ai.usage import About, Event, Fault, Outcome
-from pacs.errors import ModelBusy, ModelTimeout, NotConfigured, PacsError, Unavailable
+from pacs.errors import ModelBusy, ModelRefused, ModelTimeout, NotConfigured, PacsError, Unavailable
 from pacs.people.scope import Scope
 from pacs.ports import Answer, Describer, Question, Services, Usage
 
@@ -34,6 +34,12 @@ FAULTS: tuple[tuple[type[PacsError], Fault], ...] = (
 def fault_of(error: PacsError) -> Fault:
     """What became of a call that failed."""
     return next((word for kind, word in FAULTS if isinstance(error, kind)), "refused")
+
+
+def taken_by(error: PacsError) -> Usage:
+    """What a call has taken that failed: an answer without a text is paid like any other."""
+    took = error.took if isinstance(error, ModelRefused) else None
+    return took if isinstance(took, Usage) else Usage()
 
 
 class Metered:
@@ -69,15 +75,16 @@ class Metered:
         try:
             answer = self._describer.ask(question)
         except PacsError as error:
-            took = Usage(seconds=(self._services.clock.now() - begun).total_seconds())
-            self._count(hold, price, took, fault_of(error), found.model)
+            seconds = (self._services.clock.now() - begun).total_seconds()
+            self._count(hold, price, replace(taken_by(error), seconds=seconds), fault_of(error), found.model)
             raise
         seconds = answer.usage.seconds or (self._services.clock.now() - begun).total_seconds()
         self._count(hold, price, replace(answer.usage, seconds=seconds), "answered", found.model or answer.model)
         return answer
 
     def _count(self, hold: budgets.Hold, price: Price | None, took: Usage, outcome: Outcome, model: str) -> None:
-        came_to = cost(price, took) if outcome == "answered" else Decimal(0)
+        # Who refused before it counted anything cost nothing, whatever the price.
+        came_to = Decimal(0) if outcome != "answered" and not took.tokens_in else cost(price, took)
         self.cost = None if self.cost is None or came_to is None else self.cost + came_to
         event = Event(self._about, self._configured.provider.name, model, outcome, took, came_to, price)
         with self._services.database.transaction() as statements:

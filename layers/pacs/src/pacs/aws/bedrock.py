@@ -24,7 +24,7 @@ from botocore.parsers import ResponseParserError
 
 from pacs.aws.translation import error_code
 from pacs.errors import ModelBusy, ModelRefused, ModelTimeout, NotConfigured, PacsError, Unavailable
-from pacs.models.answers import as_text, count
+from pacs.models.answers import as_text, count, require_text
 from pacs.models.calling import BUSY, CONNECT_S, retry_after_s, settings_of
 from pacs.models.manners import manner_of, system_of
 from pacs.ports import Answer, Endpoint, Question, Usage
@@ -58,12 +58,11 @@ class BedrockDescriber:
             answer = self._converse(question)
         parts = answer["output"].get("message", {}).get("content", [])
         text = as_text("".join(part["text"] for part in parts if "text" in part))
-        if not text.strip():
-            raise ModelRefused(f"{WHAT} answers without a text")
         cached = count(answer, "usage", "cacheReadInputTokens")
         new = count(answer, "usage", "inputTokens") + count(answer, "usage", "cacheWriteInputTokens")
         out, seconds = count(answer, "usage", "outputTokens"), time.monotonic() - began
-        return Answer(text, Usage(new + cached, out, cached, len(question.images), seconds), self._endpoint.model)
+        usage = Usage(new + cached, out, cached, len(question.images), seconds)
+        return Answer(require_text(text, WHAT, usage), usage, self._endpoint.model)
 
     def _converse(self, question: Question) -> dict[str, Any] | None:
         """The answer; None when the model has to be asked for less. Raises Unavailable, NotConfigured, ModelRefused."""

@@ -4,6 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from pacs.errors import ModelRefused
+from pacs.ports import Usage
+
 NO_JSON = "it is no JSON"
 MOST_TRIED, MOST_COUNTED, MODEL_LENGTH = 100, 10**9, 200
 
@@ -48,6 +51,13 @@ def texts_in(document: Any) -> Any:
 def as_text(said: str) -> str:
     """What was said, as UTF-8 can tell it and PostgreSQL keeps it: without NUL and halves of surrogate pairs."""
     return said.encode("utf-8", "ignore").decode().replace("\0", "")
+
+
+def require_text(text: str, who: str, took: Usage) -> str:
+    """A text that says something. Raises ModelRefused, with what the answer took: who thinks too long is paid, too."""
+    if not text.strip():
+        raise ModelRefused(f"{who} answers without a text", took=took)
+    return text
 
 
 def count(document: Any, *path: str) -> int:

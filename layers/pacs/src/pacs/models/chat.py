@@ -7,8 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pacs.errors import ModelRefused
-from pacs.models.answers import as_text, count, model_in
+from pacs.models.answers import as_text, count, model_in, require_text
 from pacs.models.calling import Reply, Service, service_of
 from pacs.models.manners import Manner, manner_of, system_of
 from pacs.outgoing import Door
@@ -32,17 +31,15 @@ class Chat:
             reply = self._ask(messages, schema, most)
         return self._service.document(reply)
 
-    def text_in(self, answer: Any) -> str:
-        """Raises ModelRefused."""
+    def text_in(self, answer: Any, took: Usage | None = None) -> str:
+        """Raises ModelRefused, with what the answer took."""
         try:
             content = answer["choices"][0]["message"]["content"]
         except (KeyError, IndexError, TypeError):
             content = None
         if isinstance(content, list):
             content = "".join(str(each.get("text", "")) for each in content if isinstance(each, dict))
-        if not isinstance(content, str) or not content.strip():
-            raise ModelRefused(f"{self._service.name} answers without a text")
-        return as_text(content)
+        return as_text(require_text(content if isinstance(content, str) else "", self._service.name, took or Usage()))
 
     def _ask(self, messages: Sequence[Message], schema: Mapping[str, Any], most: int | None) -> Reply:
         body: dict[str, Any] = {"model": self._model, "messages": messages}
@@ -76,7 +73,7 @@ class ChatDescriber:
             len(question.images),
             time.monotonic() - began,
         )
-        return Answer(self._chat.text_in(answer), usage, model_in(answer, self._model))
+        return Answer(self._chat.text_in(answer, usage), usage, model_in(answer, self._model))
 
 
 def messages_of(question: Question) -> list[Message]:

@@ -7,8 +7,7 @@ import json
 import time
 from typing import Any
 
-from pacs.errors import ModelRefused
-from pacs.models.answers import as_text, count, model_in
+from pacs.models.answers import as_text, count, model_in, require_text
 from pacs.models.calling import service_of
 from pacs.models.manners import system_of
 from pacs.outgoing import Door
@@ -30,8 +29,6 @@ class GenericDescriber:
         began = time.monotonic()
         answer = self._service.document(self._service.post("", self._body(question)))
         text = text_in(answer)
-        if not text.strip():
-            raise ModelRefused(f"{self._service.name} answers without a text")
         usage = Usage(
             max(count(answer, "usage", name) for name in TOKENS_IN),
             max(count(answer, "usage", name) for name in TOKENS_OUT),
@@ -39,7 +36,7 @@ class GenericDescriber:
             len(question.images),
             time.monotonic() - began,
         )
-        return Answer(text, usage, model_in(answer, self._model))
+        return Answer(require_text(text, self._service.name, usage), usage, model_in(answer, self._model))
 
     def _body(self, question: Question) -> dict[str, Any]:
         return {

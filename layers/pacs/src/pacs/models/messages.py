@@ -9,8 +9,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from pacs.errors import ModelRefused
-from pacs.models.answers import as_text, count, model_in
+from pacs.models.answers import as_text, count, model_in, require_text
 from pacs.models.calling import Reply, service_of
 from pacs.models.manners import manner_of, system_of
 from pacs.outgoing import Door
@@ -39,8 +38,6 @@ class MessagesDescriber:
             reply = self._ask(question)
         answer = self._service.document(reply)
         text = text_in(answer.get("content"))
-        if not text.strip():
-            raise ModelRefused(f"{self._service.name} answers without a text")
         cached = count(answer, "usage", "cache_read_input_tokens")
         new = count(answer, "usage", "input_tokens") + count(answer, "usage", "cache_creation_input_tokens")
         spent = Usage(
@@ -50,7 +47,7 @@ class MessagesDescriber:
             len(question.images),
             time.monotonic() - began,
         )
-        return Answer(text, spent, model_in(answer, self._model))
+        return Answer(require_text(text, self._service.name, spent), spent, model_in(answer, self._model))
 
     def _ask(self, question: Question) -> Reply:
         body: dict[str, Any] = {
