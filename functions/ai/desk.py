@@ -86,7 +86,8 @@ async def show_sent(request: Request, scope: Reader, study: str, job: UUID) -> R
     record(services().database, scope, deed, source_ip=client_address(request))
     last = attempts[-1] if attempts else None
     label = prereports.LABELS.get(last["provider"], last["provider"]) if last else ""
-    return page(request, "prereport_sent.html", scope, attempt=last, label=label, words=words)
+    asked = [prereports.legible(each["text"]) for each in last["calls"]] if last else []
+    return page(request, "prereport_sent.html", scope, attempt=last, asked=asked, label=label, words=words)
 
 
 @router.post("/take")

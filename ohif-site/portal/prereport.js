@@ -71,7 +71,7 @@
 
   function turn(by) {
     at = (at + by + pictures.length) % pictures.length;
-    const caption = pictures[at].textContent.trim();
+    const caption = pictures[at].querySelector('[data-caption]').textContent;
     dialog.querySelector('img').src = pictures[at].dataset.picture;
     dialog.querySelector('img').alt = caption;
     dialog.querySelector('h2').textContent = `${caption} (${at + 1}/${pictures.length})`;

@@ -150,6 +150,8 @@ def test_what_changed_is_told_in_words() -> None:
         ("removed", "yok."),
         ("added", "var."),
     ]
+    longer = {"findings": "<p>Sağda nodül yok.</p><p>Kalp normal.</p>"}
+    assert differences(before, longer)["findings"][-1] == ("added", "\nKalp normal.")
 
 
 @given(st.text(), st.text())

@@ -3,6 +3,7 @@
 Called by functions/ai; what other pages tell of pre-reports: `prereport_marks`.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -31,7 +32,7 @@ from pacs.reporting.differences import Change, differences
 from pacs.reporting.drafts import list_reports, read_report
 
 SERIES = text(
-    "select series_instance_uid, series_number, coalesce(series_description, '') as description,"
+    "select series_instance_uid, series_number, coalesce(dicom #>> '{0008103E,Value,0}', '') as description,"
     " coalesce(modality, '') as modality from series where organization_id = cast(:organization_id as uuid)"
     " and study_instance_uid = :study"
 )
@@ -154,8 +155,10 @@ def preset_of(study: Mapping[str, Any]) -> str:
 
 
 def caption_of(series: Mapping[str, Any]) -> str:
-    number = "" if series["series_number"] is None else str(series["series_number"])
-    return " ".join(each for each in (number, series["description"] or series["modality"]) if each)
+    if series["description"]:
+        return str(series["description"])
+    number = "" if series["series_number"] is None else f" {series['series_number']}"
+    return f"{series['modality']}{number}"
 
 
 def images_of(draft: PreReport | None, captions: Mapping[str, str]) -> list[Image]:
@@ -174,6 +177,14 @@ def images_of(draft: PreReport | None, captions: Mapping[str, str]) -> list[Imag
         )
         for each in draft.images
     ]
+
+
+def legible(told: str) -> str:
+    """What was told to a model, as people read it: JSON by lines."""
+    try:
+        return json.dumps(json.loads(told), indent=2, ensure_ascii=False)
+    except ValueError:
+        return told
 
 
 @dataclass(frozen=True)

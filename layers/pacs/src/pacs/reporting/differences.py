@@ -8,7 +8,8 @@ from typing import Literal
 from pacs.reporting.body import SECTIONS, Sections, plain
 
 Change = tuple[Literal["same", "removed", "added"], str]
-WORD = re.compile(r"\S+\s*|\s+")
+# The end of a line is no part of its last word: that stays when a line is added below it.
+WORD = re.compile(r"\S+[^\S\n]*|\s+")
 
 
 def differences(before: Sections, after: Sections) -> dict[str, list[Change]]:
