@@ -94,4 +94,5 @@ async def show_image(
 
 
 def told(job: jobs.Job) -> dict[str, Any]:
-    return {**job.__dict__, "seconds": job.seconds(services().clock.now())}
+    shown = {name: value for name, value in job.__dict__.items() if name != "held_until"}
+    return {**shown, "seconds": job.seconds(services().clock.now())}

@@ -26,6 +26,7 @@ from pacs.dicom.attributes import Level as QueryLevel
 from pacs.dicomweb.query import parse_query
 from pacs.errors import NotFound, PacsError
 from pacs.people.scope import Scope
+from tests.ai.rows import add_prereport
 
 LEVELS: tuple[QueryLevel, ...] = ("study", "series", "instance")
 Sample = Callable[[str], bytes]
@@ -172,16 +173,19 @@ def test_a_late_event_does_not_bring_a_deleted_instance_back(archive: Any, bodie
 
 def test_after_the_retention_nothing_is_left(archive: Any, bodies: list[bytes]) -> None:
     level = Level(level_of(bodies[0]).study)
-    asked = [f"{asked_prefix(archive.organization_id, study)}job/1.jpg" for study in (level.study, f"{level.study}.1")]
-    for each in asked:
-        archive.exchange.put(each, b"what a model was shown", content_type="image/jpeg")
+    for study in (level.study, f"{level.study}.1"):  # what models were shown, and have made of it
+        add_prereport(archive, archive.scope, study, "a")
     delete(archive, level)
     clock = archive.clock
     archive.clock = Later(clock, 29)
     assert purge_deleted(archive) == {"purged": 0}
     archive.clock = Later(clock, 31)
     assert purge_deleted(archive) == {"purged": 3}
-    assert [each.key for each in archive.exchange.scan("ai/")] == asked[1:], "of the studies that are gone"
+    asked = {each.key.split("/")[2] for each in archive.exchange.scan("ai/")}
+    rows = archive.database.fetch(
+        text("select study_instance_uid from ai_report_drafts join ai_jobs using (study_instance_uid)")
+    )
+    assert asked == {row["study_instance_uid"] for row in rows} == {f"{level.study}.1"}
     for body in bodies:
         at = level_of(body)
         key = f"{archive.organization_id}/{at.study}/{at.series}/{at.instance}.dcm"

@@ -38,8 +38,8 @@ REQUEST_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
 COLUMNS = (
     "cast(j.id as text) as id, s.code, j.study_instance_uid, cast(j.member_id as text) as member_id, j.provider,"
-    " j.preset, j.language, j.status, j.step, j.reason, j.attempts, j.images, j.tries, j.created_at, j.started_at,"
-    " j.ended_at, cast(d.id as text) as draft_id"
+    " j.preset, j.language, j.status, j.step, j.reason, j.attempts, j.images, j.tries, j.held_until, j.created_at,"
+    " j.started_at, j.ended_at, cast(d.id as text) as draft_id"
 )
 JOINED = (
     " from ai_jobs j join studies s using (organization_id, study_instance_uid)"
@@ -98,6 +98,7 @@ class Job:
     attempts: list[dict[str, Any]]
     images: int
     tries: int
+    held_until: datetime | None
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
@@ -106,6 +107,12 @@ class Job:
     @property
     def is_open(self) -> bool:
         return self.status in OPEN
+
+    def is_forgotten(self, now: datetime) -> bool:
+        """Whether nobody seems to work on it."""
+        if self.status == "queued":
+            return (self.held_until or self.created_at) <= now - FORGOTTEN_AFTER
+        return self.status == "running" and self.held_until is not None and self.held_until <= now
 
     def seconds(self, now: datetime) -> float:
         """From the press to the end, or until now."""
@@ -183,9 +190,9 @@ def looked_after(services: Services, scope: Scope, job: Job) -> Job:
 
     In the cloud the message of a worker that died comes back after an hour and a half; whoever waits looks sooner.
     """
-    if not job.is_open:
-        return job
     now = services.clock.now()
+    if not job.is_forgotten(now):
+        return job
     values = {**named(scope, job.id), "now": now, "most": MOST_TRIES, "before": now - FORGOTTEN_AFTER}
     if services.database.fetch(TAKE_UP, values):
         send(services, scope, job.id)

@@ -79,6 +79,8 @@ FORGET_STUDY = (
         "delete from patient_merges m where m.organization_id = cast(:organization_id as uuid) and not exists (select"
         " from patient_corrections c where (c.organization_id, c.deed_id) = (m.organization_id, m.deed_id))"
     ),
+    # With the drafts that models have made; what they cost stays known.
+    text(f"delete from ai_jobs where {NOTHING_LEFT}"),  # noqa: S608
     text(f"delete from deleted_studies where {NOTHING_LEFT}"),  # noqa: S608
 )
 LEFT = text(
