@@ -10,6 +10,7 @@ from rich.console import Console
 from infra import cli_views as views
 from infra.cli_options import DAY_S, Json, parse_ttl, show
 from infra.cli_people import Org, opened
+from pacs.errors import ModelRefused
 from pacs.people.scope import Scope
 
 if TYPE_CHECKING:
@@ -80,13 +81,13 @@ def test(
     tried = try_out(home.services, scope, provider, image)
     if as_json:
         show(asdict(tried))
-    else:
-        heads = ("provider", "model", "answer", ">ms", ">tokens in", ">tokens out", ">images", "cost")
-        answer = "fails" if tried.failure else "valid"
-        counts = (tried.latency_ms, tried.tokens_in, tried.tokens_out, tried.images)
-        out.print(views.table(heads, [(tried.provider, tried.model, answer, *counts, told(tried.cost))]))
-        out.print(f"{provider} {tried.failure}" if tried.failure else tried.said, markup=False)
-    raise typer.Exit(FAILS if tried.failure else 0)
+        raise typer.Exit(FAILS if tried.failure else 0)
+    if tried.failure:
+        raise ModelRefused(f"{provider} {tried.failure}")
+    heads = ("provider", "model", "answer", ">ms", ">tokens in", ">tokens out", ">images", "cost")
+    counts = (tried.latency_ms, tried.tokens_in, tried.tokens_out, tried.images)
+    out.print(views.table(heads, [(tried.provider, tried.model, "valid", *counts, told(tried.cost))]))
+    out.print(tried.said, markup=False)
 
 
 @ai.command("health")

@@ -4,19 +4,28 @@
 A rotation takes two runs: `--prepare launch` adds a key that verifies; `--promote launch`, ten minutes later when
 every function has read it, lets it sign, while the one before still verifies. The sealing key stays, for nothing else
 opens what it sealed.
+
+`--cron-token ORGANIZATION` (its UUID) prints a token for /api/jobs/ai-provider-health, good for a year, or until the
+cron keys have been rotated twice.
 """
 
 import argparse
 import json
 import secrets
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass
 from typing import Any, get_args
+from uuid import UUID
 
 from infra.settings import STAGES, Stage
-from pacs.ports import KEY_RINGS, Audience
+from pacs.local.clock import SystemClock
+from pacs.people.scope import Scope
+from pacs.people.tokens import Tokens
+from pacs.ports import KEY_RINGS, Audience, SigningKey
 
 EDGE_AUDIENCE = "launch"
 KEY_BYTES = 32
+CRON_TTL_S = 365 * 24 * 3600
 
 KeyRing = dict[str, list[dict[str, str]]]
 
@@ -46,6 +55,22 @@ def promoted(ring: KeyRing, audience: str) -> KeyRing:
     return {**ring, audience: ring[audience][::-1]}
 
 
+@dataclass(frozen=True)
+class Ring:
+    """Keys of a ring, as tokens are signed with them."""
+
+    keys: KeyRing
+
+    def signing_keys(self, audience: Audience) -> list[SigningKey]:
+        return [SigningKey(each["kid"], urlsafe_b64decode(each["secret"] + "==")) for each in self.keys[audience]]
+
+
+def cron_token(ring: KeyRing, organization: str) -> str:
+    """A token of a program that starts what the clock would. Raises ValueError for what names no organization."""
+    scope = Scope(str(UUID(organization)), "system")
+    return Tokens(Ring(ring), SystemClock()).sign(scope, "cron", ttl_s=CRON_TTL_S)
+
+
 def tell_edge(ring: KeyRing, store_arn: str, store: Any) -> None:
     """Make CloudFront's key-value store hold the launch keys and nothing else, in one update."""
     wanted = {key["kid"]: key["secret"] for key in ring[EDGE_AUDIENCE]}
@@ -70,6 +95,9 @@ def run(stage: Stage, arguments: argparse.Namespace) -> None:
     vault = boto3.client("secretsmanager", region_name=stage.region)
     secret_id = f"{stage.prefix}signing-keys"
     ring: KeyRing = json.loads(vault.get_secret_value(SecretId=secret_id)["SecretString"])
+    if arguments.cron_token:
+        print(cron_token(ring, arguments.cron_token))  # noqa: T201
+        return
     changed = change(ring, arguments)
     if changed != ring:
         vault.put_secret_value(SecretId=secret_id, SecretString=json.dumps(changed))
@@ -85,6 +113,7 @@ def main() -> None:
     step = parser.add_mutually_exclusive_group()
     step.add_argument("--prepare", choices=get_args(Audience))
     step.add_argument("--promote", choices=get_args(Audience))
+    step.add_argument("--cron-token", metavar="ORGANIZATION")
     arguments = parser.parse_args()
     run(next(stage for stage in STAGES if stage.name == arguments.stage), arguments)
 

@@ -6,6 +6,9 @@ from typing import Any, get_args
 import pytest
 
 from infra import keys
+from pacs.errors import Unauthenticated
+from pacs.local.clock import SystemClock
+from pacs.people.tokens import Tokens
 from pacs.ports import Audience
 
 
@@ -66,3 +69,20 @@ def test_the_edge_holds_the_launch_keys_and_nothing_else() -> None:
     assert edge.held == {key["kid"]: key["secret"] for key in ring["launch"]}
     keys.tell_edge(ring, "arn", edge)
     assert edge.updates == 1
+
+
+def test_a_token_for_programs_is_good_for_one_organization_until_its_key_goes() -> None:
+    ring = keys.completed({})
+    organization = "11111111-1111-4111-8111-111111111111"
+    token = keys.cron_token(ring, organization)
+    rotated = keys.promoted(keys.prepared(ring, "cron"), "cron")
+    for each in (ring, rotated):
+        scope = Tokens(keys.Ring(each), SystemClock()).verify(token, "cron")
+        assert (scope.organization_id, scope.role) == (organization, "system")
+    gone = keys.promoted(keys.prepared(rotated, "cron"), "cron")
+    with pytest.raises(Unauthenticated):
+        Tokens(keys.Ring(gone), SystemClock()).verify(token, "cron")
+    with pytest.raises(Unauthenticated):
+        Tokens(keys.Ring(ring), SystemClock()).verify(token, "session")
+    with pytest.raises(ValueError, match="UUID"):
+        keys.cron_token(ring, "Merkez")
