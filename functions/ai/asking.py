@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pacs.ai import jobs, keeping
 from pacs.ai.offering import offers
-from pacs.ai.presets import GENERAL, PRESETS
+from pacs.ai.presets import PRESETS
 from pacs.ai.providers import ORCHESTRATOR
 from pacs.bootstrap import services
 from pacs.entry.http import CurrentScope, client_address
@@ -27,7 +27,7 @@ class Asked(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     provider: Name = ORCHESTRATOR
-    preset: Name = GENERAL
+    preset: Name = ""
     language: Name = "tr"
     request_id: Annotated[str, Field(max_length=200)] = ""
 

@@ -109,6 +109,13 @@ def test_nothing_leaves_the_house_before_somebody_has_agreed(practice: Practice)
         ask(archive, practice.reader, practice.code, MOCK)
 
 
+def test_without_a_preset_the_one_is_taken_that_suits_the_study(practice: Practice) -> None:
+    assert ask(practice.archive, practice.reader, practice.code, MOCK).preset == "general"
+    head = """update studies set dicom = jsonb_set(dicom, '{00081030}', '{"vr": "LO", "Value": ["Beyin BT"]}')"""
+    practice.archive.database.fetch(text(head))
+    assert ask(practice.archive, practice.reader, practice.code, MOCK).preset == "brain-ct"
+
+
 def test_one_cancels_one_s_own(practice: Practice) -> None:
     archive, reader = practice.archive, practice.reader
     job = ask(archive, reader, practice.code, MOCK)

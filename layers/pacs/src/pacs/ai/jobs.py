@@ -14,7 +14,7 @@ from typing import Any, Literal
 from sqlalchemy import text
 
 from pacs.ai.offering import require_possible
-from pacs.ai.presets import GENERAL
+from pacs.ai.presets import preset_for
 from pacs.ai.providers import ORCHESTRATOR
 from pacs.archive.search import scope_conditions
 from pacs.errors import BadRequest, Conflict, Forbidden, IdempotencyKeyReused, NotFound
@@ -23,7 +23,7 @@ from pacs.people.permissions import may
 from pacs.people.scope import Scope
 from pacs.ports import Rows, Services, Statements
 from pacs.reading.naming import code_of
-from pacs.reporting.drafts import find_study
+from pacs.reading.studies import find_study
 
 Status = Literal["queued", "running", "completed", "failed", "cancelled"]
 OPEN: tuple[Status, ...] = ("queued", "running")
@@ -74,10 +74,10 @@ GIVE_UP = text(
 
 @dataclass(frozen=True)
 class Wanted:
-    """What somebody wants: of which provider, by which preset, in which language."""
+    """What somebody wants: of which provider, by which preset (empty: what suits the study), in which language."""
 
     provider: str = ORCHESTRATOR
-    preset: str = GENERAL
+    preset: str = ""
     language: str = "tr"
 
 
@@ -126,17 +126,19 @@ def ask(
 
     Raises NotFound (the study), BadRequest, ConsentNeeded, NotConfigured, IdempotencyKeyReused, Unavailable.
     """
-    study = find_study(services.database, scope, code)["study_instance_uid"]
-    require_possible(services, scope, wanted.provider, wanted.preset, wanted.language)
+    study = find_study(services, scope, code)
+    preset = wanted.preset or preset_for(study["modalities"], [study["study_description"]])
+    require_possible(services, scope, wanted.provider, preset, wanted.language)
     if request_key and not REQUEST_KEY.fullmatch(request_key):
         raise BadRequest("a request key has 1 to 200 visible characters", field="request_id")
     values = {
         "id": str(uuid.uuid4()),
         "organization_id": scope.organization_id,
-        "study": study,
+        "study": study["study_instance_uid"],
         "me": scope.member_id or None,
         "request_key": f"{scope.member_id} {request_key or uuid.uuid4()}",
         **wanted.__dict__,
+        "preset": preset,
         "now": services.clock.now(),
     }
     for _ in range(RACES):  # what was in the way may have ended meanwhile
@@ -179,7 +181,7 @@ def find_job(services: Services, scope: Scope, job_id: str) -> Job:
 
 def list_jobs(services: Services, scope: Scope, code: str) -> list[Job]:
     """The latest jobs of a study, the newest first. Raises NotFound for the study."""
-    find_study(services.database, scope, code)
+    find_study(services, scope, code)
     ended = f" order by j.created_at desc, j.id limit {LISTED}"
     rows = query(services.database, scope, "s.code = :code", {"code": code_of(code)}, ended)
     return [looked_after(services, scope, Job(**row)) for row in rows]
