@@ -220,6 +220,13 @@ def test_administrators_are_warned_once_a_month(house: House) -> None:
     assert len(house.mailer.sent) == 4
 
 
+def test_with_another_budget_administrators_are_warned_again(house: House) -> None:
+    house.administrator()
+    for budget in ("0.01", "0.01", "0.02"):
+        with_budget(house, budget, warn_percent=30).ask(QUESTION)
+    assert len(house.mailer.sent) == 2
+
+
 def test_who_is_stopped_before_a_warning_is_told_of_the_stop(house: House) -> None:
     house.administrator()
     asked = with_budget(house, "0.005", warn_percent=100)

@@ -90,6 +90,12 @@ def test_who_died_with_the_one_try_in_hand_does_not_block_it_for_ever(house: Hou
     assert passes(house)
 
 
+def test_who_mends_a_provider_closes_its_circuit(house: House) -> None:
+    fail(house, 3)
+    house.configure(NAME, key="sk-the-right-one")
+    assert passes(house) and passes(house)
+
+
 def test_letting_go_of_a_closed_one_opens_nothing(house: House) -> None:
     fail(house, 2)
     circuits.let_go(house, house.scope, NAME)

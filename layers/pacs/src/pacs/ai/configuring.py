@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import text
 
+from pacs.ai import circuits
 from pacs.ai.providers import PROVIDERS, Provider, model_name, provider_named
 from pacs.errors import BadRequest, NotConfigured
 from pacs.people.audit import Deed, record
@@ -35,6 +36,8 @@ SAVE = text(
     " enabled = excluded.enabled, url = excluded.url, model = excluded.model, key_hint = excluded.key_hint,"
     " monthly_budget = excluded.monthly_budget, warn_percent = excluded.warn_percent, updated_at = excluded.updated_at"
 )
+# With another budget administrators want to hear again when it comes to its end.
+UNWARN = text(f"update ai_budgets set warned = false where {OWN} and provider = :provider and warned")  # noqa: S608
 CONSENT = text(
     f"select consent, cast(member_id as text) as member_id, changed_at from ai_consents where {OWN}"  # noqa: S608
 )
@@ -165,7 +168,10 @@ def save(services: Services, scope: Scope, name: str, change: Change, *, source_
     }
     with services.database.transaction() as statements:
         statements.fetch(SAVE, values)
+        if (change.monthly_budget, change.warn_percent) != (before.monthly_budget, before.warn_percent):
+            statements.fetch(UNWARN, {"organization_id": scope.organization_id, "provider": name})
         record(statements, scope, Deed("change-ai", subject=name), source_ip=source_ip)
+    circuits.close(services, scope, name)  # it may have failed for what was mended now
     if change.key is not None:
         keep_key(services, scope, values, change.key.strip())
     return configured(services, scope, name)
