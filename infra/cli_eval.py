@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pacs.people.scope import Scope
 
 OPTIONS = {"SET": "SET", "preset": "--preset", "language": "--language", "FILE": "--out"}
-NO_DRAFT, INTERRUPTED = 1, 130
+INCOMPLETE, INTERRUPTED = 1, 130
 NONE = "-"
 # Scores as they are told, in this order.
 SCORES = {
@@ -76,7 +76,7 @@ def evaluate_set(
 
     A study's folder holds its DICOM files and a reference.json or a report.txt. The studies do not come into the
     archive; what is sent of them, consent, budgets and prices are those of the organization. With --json the drafts
-    are told as well. Exit code 1 when a provider made no draft at all, 130 after Ctrl-C.
+    are told as well. Exit code 1 when a provider made no draft at all or a study was left out, 130 after Ctrl-C.
     """
     from pacs.ai.evaluating import Wanted, check, total_of
     from pacs.ai.references import find_references
@@ -86,20 +86,21 @@ def evaluate_set(
     references = find_references(folder, limit)
     home, scope = opened(organization)
     results: list[Result] = []
+    left_out: dict[str, str] = {}
     with views.stopping() as stop, written(file) as write:
-        for each in evaluated(home, scope, references, wanted, stop):
+        for each in evaluated(home, scope, references, wanted, stop, left_out):
             results.append(each)
             write(row_of(each))
             if not as_json:
                 out.print(line_of(each), markup=False)
     totals = [total_of(some) for one in wanted if (some := [each for each in results if each.provider == one.provider])]
     if as_json:
-        show({"set": str(folder), "results": list(map(told, results)), "totals": list(map(summed, totals))})
-    elif totals:
-        out.print()
-        out.print(views.table(("", *(each.provider for each in totals)), lines_of(totals)))
+        ends = {"totals": list(map(summed, totals)), "left_out": left_out}
+        show({"set": str(folder), "results": list(map(told, results)), **ends})
+    else:
+        print_end(totals, list(left_out.values()))
     drafted = bool(totals) and all(each.drafted for each in totals)
-    raise typer.Exit(INTERRUPTED if stop.is_set() else 0 if drafted else NO_DRAFT)
+    raise typer.Exit(INTERRUPTED if stop.is_set() else 0 if drafted and not left_out else INCOMPLETE)
 
 
 def evaluated(
@@ -108,8 +109,11 @@ def evaluated(
     references: "Sequence[Reference]",
     wanted: "Sequence[Wanted]",
     stop: threading.Event,
+    left_out: dict[str, str],
 ) -> "Iterator[Result]":
-    """What each provider made of each study, study by study, until somebody stops it."""
+    """What each provider made of each study, study by study, until somebody stops it. `left_out` gets those whose files
+    are no study, with the reason.
+    """
     from infra.local.scratch import scratch_archive
     from pacs.ai.evaluating import Exam, evaluate
     from pacs.ai.orchestrating import Cancelled
@@ -118,7 +122,11 @@ def evaluated(
         for reference in references:
             if stop.is_set():
                 return
-            study = scratch.take(reference.name, reference.files())
+            try:
+                study = scratch.take(reference.name, reference.files())
+            except BadRequest as error:
+                left_out[reference.name] = error.message
+                continue
             exam = Exam(reference, scratch.services, scratch.scope, study)
             for each in wanted:
                 yield evaluate(home.services, scope, exam, each, lambda: not stop.is_set())
@@ -163,6 +171,14 @@ def line_of(each: "Result") -> str:
     scores = (f"{name} {share.right}/{share.of}" for name in SCORES if (share := getattr(each.scores, name)).of)
     marks = [*scores, *(["mended"] if each.mended else []), *(["critical"] if each.critical else [])]
     return f"{head}  {', '.join(marks)}; {each.seconds:.1f} s, {money(each.cost)}"
+
+
+def print_end(totals: "Sequence[Total]", left_out: Sequence[str]) -> None:
+    for reason in left_out:
+        out.print(f"left out: {reason}", markup=False)
+    if totals:
+        out.print()
+        out.print(views.table(("", *(each.provider for each in totals)), lines_of(totals)))
 
 
 def lines_of(totals: "Sequence[Total]") -> list[tuple[str, ...]]:

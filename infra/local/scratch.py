@@ -53,7 +53,7 @@ class Scratch:
             tally.add(each)
         studies = tally.document()["studies"]
         if len(studies) != 1:
-            raise BadRequest(f"{name}: its files are of {len(studies) or 'no'} studies, not of one", field="SET")
+            raise BadRequest(f"{name}: its files are of {len(studies)} studies, not of one", field="SET")
         keys = (each.key for each in self.services.originals.scan(self.prefix(studies[0])))
         for some in batches(keys):
             index_objects(self.services, some)

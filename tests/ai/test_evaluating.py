@@ -260,7 +260,7 @@ def test_what_is_no_set_and_nobody_is_refused(tmp_path: Path, scratch: Scratch) 
         with pytest.raises(BadRequest):
             check([wanted])
     check([Wanted("rai-orchestrator", "general", "az")])
-    with pytest.raises(BadRequest, match="of no studies"):
+    with pytest.raises(BadRequest, match="of 0 studies"):
         scratch.take("first", [])
     with pytest.raises(BadRequest, match="of 2 studies"):
         scratch.take("first", [SET / "liver" / "1.dcm", SET / "chest-clear" / "1.dcm"])

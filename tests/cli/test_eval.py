@@ -2,6 +2,7 @@
 
 import csv
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -31,10 +32,16 @@ def test_providers_are_compared_and_the_studies_are_gone_afterwards(pacs: Comman
     assert not list(pacs.home.glob("scratch-*/*"))
 
 
-def test_the_same_as_json_with_the_drafts(pacs: Command) -> None:
-    done = pacs("ai", "eval", SET, "--provider", "rai-mock", "--limit", "1", "--language", "en", "--json")
+def test_the_same_as_json_with_the_drafts(pacs: Command, tmp_path: Path) -> None:
+    shutil.copytree(SET / "chest-clear", tmp_path / "first")
+    (tmp_path / "second").mkdir()
+    shutil.copy(SET / "chest-clear" / "report.txt", tmp_path / "second")
+    done = pacs("ai", "eval", tmp_path, "--provider", "rai-mock", "--language", "en", "--json")
     [result], [total] = done.document["results"], done.document["totals"]
-    assert done.code == 0 and result["language"] == "en" and result["document"]["findings"].startswith("MOCK")
+    assert done.document["left_out"] == {"second": "second: its files are of 0 studies, not of one"} and done.code == 1
+    assert (
+        result["study"] == "first" and result["language"] == "en" and result["document"]["findings"].startswith("MOCK")
+    )
     assert total["drafted"] == total["studies"] == 1 and total["scores"]["sections"] == {
         "right": 4,
         "of": 4,
