@@ -228,7 +228,7 @@ FUNCTIONS = described(
     ),
     Function(
         "ai",
-        "Pre-reports by models: asked for, watched, looked at, taken over into reports.",
+        "Pre-reports by models: asked for, watched, looked at, taken over into reports; what administrators arrange.",
         routes=(
             *asked("ai.ask", "POST /ai/process-study/{code}", "DELETE /ai/jobs/{job}"),
             *asked("ai.read", "GET /ai/providers", "GET /ai/report/{code}", "GET /ai/jobs/{job}"),
@@ -239,6 +239,10 @@ FUNCTIONS = described(
             *pages("POST", "reports.write", f"{AT_DESK}/take"),
             # Knows its cron tokens itself.
             *(Route(each, "/api/jobs/ai-provider-health", public=True) for each in ("GET", "POST")),
+            *pages("GET", "ai.manage", "/admin/ai", "/admin/ai/usage", "/admin/ai/usage.csv", "/admin/ai/prices"),
+            *pages("GET", "ai.manage", "/admin/ai/health"),
+            *pages("POST", "ai.manage", "/admin/ai", "/admin/ai/consent", "/admin/ai/test", "/admin/ai/health"),
+            *pages("POST", "ai.manage", "/admin/ai/prices", "/admin/ai/prices/remove"),
         ),
         grants=(
             Grant("database", ("use",)),
@@ -354,7 +358,7 @@ FUNCTIONS = described(
             *pages("POST", "organization.manage", "/admin/modalities", "/admin/modalities/remove"),
             *pages("POST", "organization.manage", "/admin/modalities/strangers"),
             *pages("POST", "organization.manage", "/admin/peers", "/admin/peers/remove", "/admin/peers/echo"),
-            *pages("GET", "organization.manage", "/admin/masks", "/admin/ai", "/admin/his"),
+            *pages("GET", "organization.manage", "/admin/masks", "/admin/his"),
             *pages("POST", "organization.manage", "/admin/masks", "/admin/masks/remove"),
             *pages("GET", "audit.read", "/admin/audit", "/admin/audit.csv"),
             *pages("GET", "", "/dev", "/dev/guides/{guide}", "/dev/api", "/dev/api/{operation}", "/dev/openapi.json"),

@@ -1,4 +1,4 @@
-"""For administrators: the audit, the settings, what AI and HIS will need. All of it inside one organization."""
+"""For administrators: the audit, the settings, what a HIS will need. All of it inside one organization."""
 
 from typing import Annotated, get_args
 from zoneinfo import ZoneInfo
@@ -65,14 +65,9 @@ async def show_settings(request: Request, scope: Owner) -> Response:
     return page(request, "settings.html", scope, rows=views.shown_settings(services().settings))
 
 
-@router.get("/ai")
-async def show_ai(request: Request, scope: Owner) -> Response:
-    return page(request, "awaited.html", scope, subject="ai")
-
-
 @router.get("/his")
 async def show_his(request: Request, scope: Owner) -> Response:
-    return page(request, "awaited.html", scope, subject="his")
+    return page(request, "awaited.html", scope)
 
 
 def zone() -> ZoneInfo:

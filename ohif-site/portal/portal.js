@@ -178,27 +178,36 @@
     if (list?.hasAttribute('hx-get') && !busy) window.htmx.trigger(list, 'refresh');
   }, 30_000);
 
-  // Charts, in the colours of the theme.
+  // Charts, in the colours of the theme: one series or several, as bars upon one another or as lines.
+  const STEPS_OF_AXES = [0.0001, 0.001, 0.01, 0.1, 1, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8].flatMap(each => [each, 2 * each, 5 * each]);
+  const heaped = (series, upTo) => series[0].values.map((_, at) => series.slice(0, upTo + 1).reduce((sum, each) => sum + each.values[at], 0));
+
   function draw(figure) {
-    const { days, values, unit } = JSON.parse(figure.dataset.chart);
+    const { days, values, series = [{ values }], unit, kind = 'bars' } = JSON.parse(figure.dataset.chart);
     const style = getComputedStyle(figure);
     const [ink, line, grid] = ['--pico-color', '--pico-primary', '--pico-muted-border-color'].map(name => style.getPropertyValue(name));
+    const colour = each => (each.colour ? style.getPropertyValue(`--colour-${each.colour}`) : line);
     const shown = new Intl.DateTimeFormat(figure.dataset.locale, { ...(unit === 'month' ? { year: 'numeric' } : { day: 'numeric' }), month: 'short', timeZone: 'UTC' });
     const axis = { stroke: ink, grid: { stroke: grid, width: 1 }, ticks: { show: false } };
     const plot = figure.querySelector('.plot');
+    const bars = window.uPlot.paths.bars({ size: [0.6, 40] });
+    const drawn = series.map((each, at) => (kind === 'lines'
+      ? { values: each.values, shape: { stroke: colour(each), width: 2, points: { show: true, size: 5 } } }
+      : { values: heaped(series, at), shape: { stroke: colour(each), fill: colour(each), width: 0, paths: bars, points: { show: false } } })).reverse();
+    const whole = drawn.every(each => each.values.every(Number.isInteger) || kind === 'lines');
     plot.replaceChildren();
     new window.uPlot({
       width: plot.clientWidth,
       height: 190,
       cursor: { show: false },
       legend: { show: false },
-      scales: { x: { time: false, range: () => [-0.6, days.length - 0.4] }, y: { range: (_, low, high) => [0, Math.max(1, high)] } },
+      scales: { x: { time: false, range: () => [-0.6, days.length - 0.4] }, y: { range: (_, low, high) => [0, whole ? Math.max(1, high) : high || 1] } },
       axes: [
         { ...axis, grid: { show: false }, values: (_, ticks) => ticks.map(at => (days[at] ? shown.format(new Date(days[at])) : '')) },
-        { ...axis, size: 45, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000] },
+        { ...axis, size: 55, incrs: STEPS_OF_AXES.filter(each => !whole || each >= 1) },
       ],
-      series: [{}, { stroke: line, fill: line, width: 0, paths: window.uPlot.paths.bars({ size: [0.6, 40] }), points: { show: false } }],
-    }, [days.map((_, at) => at), values], plot);
+      series: [{}, ...drawn.map(each => each.shape)],
+    }, [days.map((_, at) => at), ...drawn.map(each => each.values)], plot);
   }
 
   const drawAll = () => document.querySelectorAll('[data-chart]').forEach(draw);

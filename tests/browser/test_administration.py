@@ -36,7 +36,19 @@ ARRIVAL = text(
     " now() - make_interval(days => day), study_instance_uid, series_instance_uid, transfer_syntax_uid, 90000000"
     " from instances cross join generate_series(0, 25) as day where day % 5 <> 1"
 )
-ASKED = (("shares", "shares"), ("ai", "admin/ai"), ("his", "admin/his"))
+ASKED = (("shares", "shares"), ("his", "admin/his"))
+SPENT = text(
+    "insert into ai_usage_events (organization_id, at, purpose, provider, model, outcome, tokens_in, tokens_out,"
+    " tokens_cached, images, seconds, cost) select o.id, now() - make_interval(hours => hour), 'draft', provider,"
+    " 'a-model', 'answered', 3000 + 40 * hour, 500, 1000, 8, 6.5, 0.01 * (1 + hour % 7) from organizations o,"
+    " generate_series(0, 600, 5) as hour, unnest(array['openai', 'claude', 'rai-llm']) as provider"
+)
+CHECKED = text(
+    "insert into ai_health_checks (organization_id, run_id, provider, model, checked_at, kind, failure, latency_ms,"
+    " cost) select o.id, gen_random_uuid(), provider, 'a-model', now() - make_interval(days => day), 'text',"
+    " case when day % 9 = 4 then 'is busy: HTTP 503' else '' end, 400 + day * 37 % 500, 0.0001 from organizations o,"
+    " generate_series(0, 25) as day, unnest(array['openai', 'claude', 'rai-llm']) as provider"
+)
 LARGE = text("update studies set size_bytes = size_bytes + 3000000000")
 FAILURE = text(
     "insert into failures (organization_id, stage, object_key, code, reason) select organization_id, 'derive',"
@@ -64,7 +76,7 @@ def origin(clinic: Any, sample: Callable[[str], bytes], door: Node) -> Iterator[
     members_of_each_role(clinic)
     stored = [clinic.add(sample(name)) for name in ("CT_small.dcm", "MR_small.dcm", "JPEG2000.dcm")]
     database, where = clinic.services.database, {"organization_id": clinic.made.organization_id}
-    for statement in (ARRIVAL, LARGE, FAILURE, text("update organization_members set manager = true")):
+    for statement in (ARRIVAL, LARGE, FAILURE, SPENT, CHECKED, text("update organization_members set manager = true")):
         database.fetch(statement)
     [first] = database.fetch(
         text("select cast(id as text) as id from organization_members order by created_at limit 1")
@@ -102,10 +114,13 @@ def test_a_day_of_an_administrator(
     key = makes_a_key(page, origin)
     look(page, "keys")
     tries_the_report_api(page, origin, clinic, key)
+    arranges_pre_reports(page, origin)
     for name, path in (("gateway", "admin/gateway"), ("storage", "admin/gateway/storage"), *ASKED):
         page.goto(f"{origin}/{path}")
         look(page, name)
     page.emulate_media(color_scheme="dark")
+    page.goto(f"{origin}/admin/ai/usage")
+    look(page, "ai-usage-dark")
     page.goto(f"{origin}/admin/gateway")
     look(page, "gateway-dark")
     page.emulate_media(color_scheme="light")
@@ -117,6 +132,38 @@ def test_a_day_of_an_administrator(
     look(page, "audit")
     assert said == []
     context.close()
+
+
+def arranges_pre_reports(page: Page, origin: str) -> None:
+    """Gives the consent, fills in a key, tests a provider, says a price; and looks at what is told of all that."""
+    page.goto(f"{origin}/admin/ai")
+    page.get_by_role("button", name="Give the consent").click()
+    expect(page.get_by_text("Given by")).to_be_visible()
+    openai = page.locator("#openai")
+    openai.locator("summary").press("Enter")
+    openai.get_by_label("Key").fill("a-key-of-an-administrator")
+    openai.get_by_label("Switched on").press("Space")
+    openai.get_by_label("Budget of a month").fill("250")
+    openai.get_by_role("button", name="Save").click()
+    expect(openai.get_by_text("Ready")).to_be_visible()
+    expect(openai.get_by_text("…ator")).to_be_visible()
+    page.locator("#rai-mock").get_by_role("button", name="Test now").click()
+    expect(page.locator("#tested-rai-mock")).to_contain_text("ms")
+    look(page, "ai")
+    page.goto(f"{origin}/admin/ai/usage")
+    expect(page.locator(".chart canvas")).to_have_count(3)
+    look(page, "ai-usage")
+    page.get_by_role("link", name="Prices").click()
+    page.get_by_text("Add a price").press("Enter")
+    page.locator("[name=model]").fill("gpt-5.5")
+    page.get_by_label("Tokens in").fill("4.5")
+    page.get_by_label("Tokens out").fill("27")
+    page.get_by_role("button", name="Add", exact=True).click()
+    expect(page.get_by_text("Your own price counts")).to_be_visible()
+    look(page, "ai-prices")
+    page.get_by_role("link", name="Health").click()
+    expect(page.get_by_text("Failures, the latest first")).to_be_visible()
+    look(page, "ai-health")
 
 
 def changes_a_member(page: Page, origin: str) -> None:

@@ -11,15 +11,20 @@ from typing import Any
 
 import pytest
 
-from functions.catalogue import function
-from functions.entries import Route
+from functions.catalogue import FUNCTIONS
+from functions.entries import Route, is_page
 from pacs.people.permissions import ALLOWED, CLINICAL
 from pacs.people.scope import LINKED, Role
 from tests.functions.conftest import SAMPLES, Founded, opened, staffed
 from tests.functions.places import GUARDED, ROLES, WIDE, Place, World, begin, body_of, name, path_of
 from tests.portal.visits import show
 
-PAGES = [each for each in function("pages").routes if each.method == "GET" and each.action]
+PAGES = [
+    route
+    for each in FUNCTIONS
+    for route in each.routes
+    if is_page(each, route) and route.method == "GET" and route.action
+]
 DASHBOARDS = [each for each in PAGES if each.path in ("/dashboard", "/worklist")]
 # One's own and nobody else's, whatever the branch.
 PERSONAL = ("{dictation}", "{upload}", "{filter}", "{session}")

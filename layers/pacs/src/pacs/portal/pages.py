@@ -87,7 +87,7 @@ PLACES = (
     Place("/organization", marked("Organization"), "organization.read"),
     Place("/keys", marked("API keys"), "api_keys.manage"),
     Place("/credits", marked("Credits"), "credits.read"),
-    Place("/admin/ai", marked("AI"), "organization.manage"),
+    Place("/admin/ai", marked("AI"), "ai.manage"),
     Place("/admin/his", marked("HIS"), "organization.manage"),
     Place("/admin/settings", marked("Settings"), "organization.manage"),
 )
