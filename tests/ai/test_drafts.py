@@ -5,6 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pacs.ai.context import Case, SeriesTold
 from pacs.ai.drafts import LONGEST, SCHEMA, UNSEEN, DraftFailed, draft, is_critical
@@ -92,6 +94,29 @@ def test_what_was_answered_is_kept_when_nobody_mends_it() -> None:
     assert told.value.fault == "it is no JSON; then the service is busy: HTTP 503" and len(told.value.answers) == 1
     with pytest.raises(Unavailable):
         drafted(Unavailable("the service is busy: HTTP 503"))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda each: st.lists(each, max_size=3) | st.dictionaries(st.text(), each, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.sampled_from([*GOOD, "besides"]), JSON, st.booleans(), st.text(max_size=9))
+def test_whatever_is_answered_is_a_draft_that_can_be_kept_or_has_failed(
+    name: str, value: Any, shown: bool, around: str
+) -> None:
+    said = around + json.dumps({**GOOD, name: value}) + around
+    try:
+        made, _ = drafted(said, images=TWO if shown else ())
+    except DraftFailed as error:
+        assert len(error.answers) == 2
+        return
+    assert fault_of(made.document, SCHEMA) == "" and checked({each: made.document[each] for each in LONGEST})
+    assert set(made.document["images_used"]) <= ({1, 2} if shown else set())
+    json.dumps(made.document, ensure_ascii=False).encode()
 
 
 def test_other_letters_are_complained_of_but_kept() -> None:
