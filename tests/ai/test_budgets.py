@@ -208,7 +208,7 @@ def test_administrators_are_warned_once_a_month(house: House) -> None:
     asked.ask(QUESTION)
     assert [to for to, *_ in house.mailer.sent] == administrators
     [(_, subject, said), _] = house.mailer.sent
-    assert "Qwen" in subject and "0.01 USD" in said and "0.016" in said and "2026-11" in said
+    assert "Qwen" in subject and "0.01 USD" in said and "of 0.016 for 2026-11" in said and "2026-11" in said
     assert "sk-" not in said and "aliyuncs" not in said
     asked.ask(QUESTION)
     with pytest.raises(OverBudget):
@@ -255,6 +255,14 @@ def test_who_waits_for_others_that_ask_is_told_of_no_end(house: House) -> None:
     with pytest.raises(OverBudget):
         budgets.reserve(house, house.scope, configured, dollars("0.6"))
     assert house.mailer.sent == []
+
+
+def test_where_nobody_sends_mail_the_page_tells_it(house: House) -> None:
+    house.administrator()
+    house.mailer.error = NotConfigured("no sender")
+    asked = with_budget(house, "0.2", warn_percent=1)
+    asked.ask(QUESTION)
+    assert standing(house).warned
 
 
 def test_organizations_have_budgets_of_their_own(house: House, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ A calendar month begins in the zone of the settings. What is held of a call whos
 what such a call cost is known to the service alone. Called by metering, and by pages that show what is left.
 """
 
-import logging
 import uuid
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -51,8 +50,6 @@ nothing more until the month ends.
 
 {link}
 """
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -123,22 +120,23 @@ def settle(statements: Statements, scope: Scope, hold: Hold, cost: Decimal | Non
 
 def warn(services: Services, scope: Scope, hold: Hold) -> None:
     """Tell the organization's administrators by e-mail, once a month; mail that is not taken is tried with the next
-    call.
+    call. Where nobody sends e-mails the page tells it.
     """
     found = next(each for each in standings(services, scope) if each.provider == hold.configured.provider.name)
     label = hold.configured.provider.label
     told = TEXT.format(
         label=label,
         month=f"{hold.month:%Y-%m}",
-        budget=found.budget,
+        budget=f"{(found.budget or Decimal(0)).normalize():f}",
         spent=found.spent.quantize(Decimal("0.01")),
         link=f"{services.settings.origin}/admin/ai",
     )
     try:
         for row in services.database.fetch(ADMINISTRATORS, {"organization_id": scope.organization_id}):
             services.mailer.send(row["email"], SUBJECT.format(label=label), told)
-    except (Unavailable, NotConfigured):
-        logger.warning("a warning of a budget was not sent")
+    except NotConfigured:
+        return
+    except Unavailable:
         services.database.fetch(UNWARN, keys(scope, hold))
 
 
