@@ -208,7 +208,7 @@ def test_administrators_are_warned_once_a_month(house: House) -> None:
     asked.ask(QUESTION)
     assert [to for to, *_ in house.mailer.sent] == administrators
     [(_, subject, said), _] = house.mailer.sent
-    assert "Qwen" in subject and "0.01 USD" in said and "of 0.016 for 2026-11" in said and "2026-11" in said
+    assert "Qwen" in subject and "0.01 USD" in said and "of 0.016 USD for 2026-11" in said
     assert "sk-" not in said and "aliyuncs" not in said
     asked.ask(QUESTION)
     with pytest.raises(OverBudget):
