@@ -14,7 +14,7 @@ from pacs.entry.browser import NO_STORE, page_scope
 from pacs.entry.http import client_address
 from pacs.entry.portal import lead, page, visit_of
 from pacs.errors import NotFound
-from pacs.people.audit import Deed, record
+from pacs.people.audit import Deed, record, record_once
 from pacs.people.scope import Scope
 from pacs.portal import prereport_words as words
 from pacs.portal import prereports
@@ -121,6 +121,9 @@ def panel(request: Request, scope: Scope, study: str, language: str = "", said: 
     found = find_study(services(), scope, study)
     default = visit_of(request).speech.language
     shown = prereports.panel(services(), scope, found, language, default)
+    if any(each.draft for each in shown["ended"]):
+        deed = Deed("read-report", found["study_instance_uid"], subject="drafts of models")
+        record_once(services().database, scope, deed, source_ip=client_address(request))
     return page(request, "prereports.html", scope, **shown, said=said)
 
 

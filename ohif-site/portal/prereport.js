@@ -50,6 +50,10 @@
     if (inPanel(event) && event.detail.elt.matches('form')) panel.open = true;
   });
 
+  document.getElementById('prereports').addEventListener('htmx:load', () => {
+    if (panel.querySelector('.running')) panel.open = true;
+  }, { once: true });
+
   document.addEventListener('click', event => {
     event.target.closest('[data-drops]')?.closest('form').remove();
     const chosen = event.target.closest('[data-picture]');

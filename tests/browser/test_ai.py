@@ -114,7 +114,7 @@ def reads(page: Page) -> None:
     expect(pictures.first).to_be_visible()
     pictures.first.scroll_into_view_if_needed()
     page.wait_for_function("document.querySelector('.looked img').naturalWidth > 0")
-    draft.get_by_text("What was sent").click()
+    draft.get_by_text("What was sent, and what was left out").click()
     expect(draft.locator(".sent")).to_contain_text("Toraks")
     expect(draft.locator(".sent")).not_to_contain_text(re.compile("yilmaz|yılmaz|ayşe", re.IGNORECASE))
     looked_at(page, "desk-ai-sent")

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 import pytest
@@ -155,6 +155,14 @@ def test_a_draft_is_shown_with_what_it_rests_on(desk: Desk) -> None:
     sent = desk.part(f"/jobs/{made['job']}/sent")
     assert "RAI Mock" in sent and "Images: 1" in sent
     assert show(desk.clinic, f"/viewer/1.2.3/ai/jobs/{made['job']}", desk.reader).status_code == 404
+    stranger = replace(desk.reader, branches=())
+    for path in ("", f"/jobs/{made['job']}", f"/jobs/{made['job']}/sent"):
+        assert show(desk.clinic, desk.path + path, stranger).status_code == 404
+    assert desk.press("/take", scope=stranger, draft=made["draft"]).status_code == 404
+    noted = desk.fetch("select distinct action, subject from audit where study_instance_uid = :study", study=STUDY)
+    assert {("read-report", "drafts of models"), ("view", f"{made['job']}: what was sent")} <= {
+        (row["action"], row["subject"]) for row in noted
+    }
 
 
 def test_what_failed_can_be_copied_and_tried_again(desk: Desk) -> None:
