@@ -21,6 +21,7 @@ PATIENTS = (
     *("021234567", "03028041970546", "8000000000330109", "11-05-25-142825"),
     *("PLANTED4711", "47114711", "^Hasta", "ID-KENDI", "ID-KOMSU", "ID-YABANCI"),
     *("Yılmaz^", "Işık^", "Şahin^", "Öğüt^", "Kaya^Deniz", "ŞIĞIRCIOĞLU", "Əliyev^", "yilmaz^sule"),
+    *("ÇAĞLAR^", "GÜNEŞ^ECE", "10000000146", "Kol^Abdullah", "Kalp Hastanesi", "ROSE^GRAY", "PRIVATE4711"),
 )
 SHORTEST = 8  # shorter keys are words that lines may say for other reasons
 STREAMS = ("stdout", "stderr")
