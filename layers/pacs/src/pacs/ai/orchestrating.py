@@ -158,7 +158,6 @@ def skipped(asked: Asked[T], found: Configured) -> Skipped | None:
 def ask(asked: Asked[T], found: Configured) -> Answered[T] | None:
     """What one provider answers; None: it does not, and the last attempt tells why. Its circuit is told of it."""
     name, services, scope = found.provider.name, asked.services, asked.scope
-    asked.told(tuple(asked.attempts), name)
     counted = metered(services, scope, found, asked.about, before=asked.require_wanted)
     begun = services.clock.now()
 
@@ -167,6 +166,7 @@ def ask(asked: Asked[T], found: Configured) -> Answered[T] | None:
         asked.attempts.append(Attempt(name, found.model, outcome, why, seconds, counted.cost))
 
     try:
+        asked.told(tuple(asked.attempts), name)
         drafted = asked.asking(found, Patient(counted, found.provider, services.clock, asked.pause))
     except PacsError as failed:
         error = cause_of(failed)
