@@ -21,8 +21,9 @@ __all__ = ["About", "Metered", "fault_of", "metered", "most_usage"]
 
 # Fewer bytes of a text make no token, in any of the languages; what an adapter adds to a question is among the spare.
 BYTES_A_TOKEN, SPARE_TOKENS = 3, 500
-# The services count 250 to 1,600 tokens for a small image, and at most one for 600 pixels of a large one.
-LEAST_IMAGE_TOKENS, PIXELS_A_TOKEN = 1600, 600
+# The services count 250 to 1,600 tokens for a small image, and of a large one at most one for 416 pixels: OpenAI one
+# for 1,024 (the smallest models 2.46 of them), Claude and Qwen for 784, Gemini fewer.
+LEAST_IMAGE_TOKENS, PIXELS_A_TOKEN = 1600, 400
 FAULTS: tuple[tuple[type[PacsError], Fault], ...] = (
     (ModelBusy, "busy"),
     (ModelTimeout, "timeout"),
