@@ -14,7 +14,7 @@ from sqlalchemy import text
 from pacs.ai.configuring import Change, configured, save, set_consent
 from pacs.ai.prices import Price, list_prices, set_price, today
 from pacs.people.organizations import add_organization
-from pacs.people.scope import Scope
+from pacs.people.scope import MEMBER_ROLES, Scope
 from tests.ai.rows import add_prereport
 from tests.functions.doors import TurnedClock
 from tests.portal.people import code_of, member
@@ -51,6 +51,8 @@ def checked(clinic: Any, at: datetime, provider: str, failure: str = "", kind: s
 def test_consent_is_given_and_taken_back_by_somebody(clinic: Any) -> None:
     admin = member(clinic, "admin", "Ayse")
     assert "not given" in show(clinic, "/admin/ai", admin).text
+    led = {role: 'href="/admin/ai"' in show(clinic, "/dashboard", scope_of(clinic, role)).text for role in MEMBER_ROLES}
+    assert [role for role, is_led in led.items() if is_led] == ["admin", "individual"]
     assert send(clinic, "/admin/ai/consent", admin, given="1").headers["location"] == "/admin/ai?done=consent"
     page = show(clinic, "/admin/ai?done=consent", admin).text
     assert "Given by <bdi>Ayse</bdi>" in page and "It is saved." in page
@@ -130,7 +132,7 @@ def test_the_route_tells_who_would_answer_and_why_others_would_not(clinic: Any, 
     )
     assert route(clinic)["OpenAI"] == "budget spent" and route(clinic)["RAI Mock"] == "would answer now"
     page = show(clinic, "/admin/ai", scope_of(clinic, "admin")).text
-    assert "$10.00 of $10.00 · 100 %" in page and "Spent: it is asked no more this month." in page
+    assert "$10.00 / $10.00 · 100 %" in page and "Spent: it is asked no more this month." in page
 
 
 def route(clinic: Any) -> dict[str, str]:
@@ -144,7 +146,7 @@ def route(clinic: Any) -> dict[str, str]:
 
 
 def test_a_provider_is_tested_at_once(clinic: Any) -> None:
-    admin = scope_of(clinic, "admin")
+    admin = member(clinic, "admin", "Ayse")
     proof = {"X-CSRF-Token": clinic.services.tokens.csrf(admin.session_id), "HX-Request": "true"}
 
     def tried(**form: str) -> Any:
@@ -154,6 +156,10 @@ def test_a_provider_is_tested_at_once(clinic: Any) -> None:
     assert "<html" not in lacking.text and "is not set up: KEY" in lacking.text and 'data-copy="' in lacking.text
     whole = send(clinic, "/admin/ai/test", admin, provider="openai", kind="text")
     assert "<html" in whole.text and "is not set up: KEY" in whole.text
+    answered = tried(provider="rai-mock", kind="image").text
+    assert "It answered in" in answered and "$0.00" in answered
+    assert table(show(clinic, "/admin/ai/usage?by=purpose", admin)) == {"Test": 1}
+    assert table(show(clinic, "/admin/ai/usage?by=member", admin)) == {"Ayse": 1}
     assert tried(provider="deepseek", kind="image").status_code == 400
     assert tried(provider="nobody").status_code == 400
 

@@ -84,6 +84,7 @@ def check(
     wait: Wait = time.sleep,
 ) -> HealthCheck:
     """Ask a provider, whether it is on or off. `patience_s`: how long one that has to start first is waited for.
+    It is counted as a test of the member who asks, or else as health.
 
     Raises BadRequest for a provider that nobody knows, or that sees no images and is to look at one.
     """
@@ -94,7 +95,8 @@ def check(
     question = Question(SYSTEM, WORDS[kind], images, SCHEMAS[kind], most_tokens=MOST_TOKENS)
     patient = min(patience_s, found.provider.patience_s)
     hurried = replace(found.provider, timeout_s=min(found.provider.timeout_s, within_s), patience_s=patient)
-    asked = ask(services, scope, replace(found, provider=hurried), question, About(purpose="health"), wait)
+    about = About("test", member_id=scope.member_id) if scope.member_id else About("health")
+    asked = ask(services, scope, replace(found, provider=hurried), question, about, wait)
     failure = asked.failure or fault_in(asked.answer, kind)
     model = found.model or (asked.answer.model if asked.answer else "")
     return HealthCheck(name, model, kind, failure, asked.latency_ms, asked.cost, services.clock.now())

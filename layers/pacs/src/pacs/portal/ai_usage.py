@@ -128,6 +128,11 @@ class Sums:
     cost: Decimal = Decimal(0)
     unpriced: int = 0
 
+    @property
+    def money(self) -> Decimal:
+        """The cost in cents; in fractions of them where it is less than a dollar."""
+        return self.cost.quantize(Decimal("0.01")) if self.cost >= 1 else self.cost
+
 
 Drawn = tuple[date, str, Sums]  # of a step and a provider
 
