@@ -16,8 +16,8 @@ OBJECTS = "Every object of this store: whose they are is the Scope's business, n
 NO_REPLICA = "One region keeps eleven nines; a second one is the owner's choice and doubles the bill."
 INSIDE = "CloudFront comes through its own interface in this VPC; out of it leads no way to this listener."
 OWN_ADDRESSES = "The addresses of this VPC alone, which the rule cannot read."
-ECS_AGENT = "What the agent of ECS asks for, by CDK; these actions know no narrower resource."
-MACHINES = "arn:aws:autoscaling:{region}:<AWS::AccountId>:autoScalingGroup:*:autoScalingGroupName/<MachinesASGF42F51CA>"
+ECS_AGENT = "Where the agent of ECS reports is asked without a resource."
+GPU_INSTANCES = "arn:<AWS::Partition>:ecs:{region}:<AWS::AccountId>:container-instance/{prefix}rai-llm/*"
 AWS_POLICY = "arn:<AWS::Partition>:iam::aws:policy/service-role"
 VAULT = "arn:<AWS::Partition>:secretsmanager:{region}:<AWS::AccountId>:secret:{prefix}vault/*"
 ORIGINALS = "{prefix}data:ExportsOutputFnGetAttOriginals63BA965BArn26B89E1C"
@@ -103,26 +103,18 @@ ACKNOWLEDGED: tuple[tuple[str, str, str], ...] = (
     ("rai-llm/Door", "AwsSolutions-EC23", OWN_ADDRESSES),
     ("rai-llm/Door", "HIPAA.Security-EC2RestrictedCommonPorts", OWN_ADDRESSES),
     ("rai-llm/Door", "HIPAA.Security-EC2RestrictedSSH", OWN_ADDRESSES),
-    ("rai-llm/InstanceRole", "AwsSolutions-IAM5[Action::ecs:Submit*]", ECS_AGENT),
     ("rai-llm/InstanceRole", "AwsSolutions-IAM5[Resource::*]", ECS_AGENT),
+    (
+        "rai-llm/InstanceRole",
+        f"AwsSolutions-IAM5[Resource::{GPU_INSTANCES}]",
+        "Whichever machine of this cluster it is.",
+    ),
     ("rai-llm", "HIPAA.Security-IAMNoInlinePolicy", INLINE),
     (
         "rai-llm/Machines",
         "AwsSolutions-AS3",
         "One machine comes and goes with the hours; the alarm is a failing health check.",
     ),
-    ("rai-llm/Machines/DrainECSHook", "AwsSolutions-L1", CDK_FUNCTION),
-    ("rai-llm/Machines/DrainECSHook", "HIPAA.Security-LambdaConcurrency", CDK_FUNCTION),
-    ("rai-llm/Machines/DrainECSHook", "HIPAA.Security-LambdaDLQ", CDK_FUNCTION),
-    ("rai-llm/Machines/DrainECSHook", "HIPAA.Security-LambdaInsideVPC", CDK_FUNCTION),
-    (
-        "rai-llm/Machines/DrainECSHook",
-        f"AwsSolutions-IAM4[Policy::{AWS_POLICY}/AWSLambdaBasicExecutionRole]",
-        CDK_FUNCTION,
-    ),
-    ("rai-llm/Machines/DrainECSHook", "AwsSolutions-IAM5[Resource::*]", CDK_FUNCTION),
-    ("rai-llm/Machines/DrainECSHook", f"AwsSolutions-IAM5[Resource::{MACHINES}]", CDK_FUNCTION),
-    ("rai-llm/Machines", "AwsSolutions-IAM5[Action::kms:GenerateDataKey*]", CDK_FUNCTION),
     ("rai-llm/Token", "AwsSolutions-SMG4", "A new token needs a new task: docs/rai-llm.md says how."),
     ("rai-llm/Token", "HIPAA.Security-SecretsManagerRotationEnabled", "As AwsSolutions-SMG4."),
     (PUBLISHER, "AwsSolutions-L1", CDK_FUNCTION),

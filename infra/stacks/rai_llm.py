@@ -4,7 +4,7 @@ Nobody reaches it but CloudFront, through a VPC origin, and whoever brings the B
 Why it is ECS and not SageMaker, and what to do first: docs/adr/0019, docs/rai-llm.md.
 """
 
-from aws_cdk import CfnOutput, Duration, Environment, Stack, TimeZone
+from aws_cdk import Aws, CfnOutput, Duration, Environment, Stack, TimeZone
 from aws_cdk import aws_applicationautoscaling as scaling
 from aws_cdk import aws_autoscaling as autoscaling
 from aws_cdk import aws_cloudfront as cloudfront
@@ -19,12 +19,18 @@ from constructs import Construct
 
 from infra.settings import Stage
 from infra.stacks.data import Data
-from infra.stacks.grants import use_key
+from infra.stacks.grants import allow, use_key
 from infra.stacks.log_groups import retained_log_group
 
 PORT = 8000
 # CloudFront waits no longer for a first byte; a draft of eight images takes half of it.
 LONGEST_ANSWER = Duration.seconds(120)
+# What the agent of ECS asks for; pulling and logging are done by the task's own role.
+OF_CLUSTER = ("ecs:RegisterContainerInstance", "ecs:DeregisterContainerInstance")
+OF_INSTANCE = (
+    *("ecs:Poll", "ecs:StartTelemetrySession", "ecs:UpdateContainerInstancesState"),
+    *("ecs:SubmitAttachmentStateChanges", "ecs:SubmitContainerStateChange", "ecs:SubmitTaskStateChange"),
+)
 # Image, weights and compiling: the first health check that counts.
 START = Duration.minutes(15)
 DISK_GIB, MEMORY_MIB = 120, 13_000
@@ -97,9 +103,13 @@ class RaiLlm(Stack):
             health_checks=autoscaling.HealthChecks.ec2(grace_period=START),
         )
         capacity = ecs.AsgCapacityProvider(
-            self, "Capacity", auto_scaling_group=group, enable_managed_termination_protection=False
+            self,
+            "Capacity",
+            auto_scaling_group=group,
+            enable_managed_draining=True,
+            enable_managed_termination_protection=False,
         )
-        cluster.add_asg_capacity_provider(capacity, topic_encryption_key=self.key)
+        cluster.add_asg_capacity_provider(capacity)
         return cluster, capacity
 
     def _machine(self) -> ec2.LaunchTemplate:
@@ -110,6 +120,11 @@ class RaiLlm(Stack):
             assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"),
             description="What the GPU's machine may touch",
         )
+        arn = f"arn:{Aws.PARTITION}:ecs:{self.stage.region}:{Aws.ACCOUNT_ID}"
+        name = f"{self.stage.prefix}rai-llm"
+        role.add_to_policy(allow(("ecs:DiscoverPollEndpoint",), "*"))
+        role.add_to_policy(allow(OF_CLUSTER, f"{arn}:cluster/{name}"))
+        role.add_to_policy(allow(OF_INSTANCE, f"{arn}:container-instance/{name}/*"))
         return ec2.LaunchTemplate(
             self,
             "Machine",
@@ -117,7 +132,7 @@ class RaiLlm(Stack):
             machine_image=ecs.EcsOptimizedImage.amazon_linux2023(ecs.AmiHardwareType.GPU),
             associate_public_ip_address=True,  # the way out, as the DICOM node has it: docs/adr/0001
             security_group=self.room,
-            role=role,
+            role=role.without_policy_updates(),  # CDK would add more than the agent asks for
             require_imdsv2=True,
             http_put_response_hop_limit=1,  # containers do not borrow the machine's role
             detailed_monitoring=True,

@@ -7,6 +7,7 @@ import pytest
 # Actions that know no resource; a `*` stands for nothing else in what we wrote ourselves.
 WITHOUT_RESOURCE = {
     "ecr:GetAuthorizationToken",
+    "ecs:DiscoverPollEndpoint",
     "logs:CreateLogDelivery",
     "logs:DeleteLogDelivery",
     "logs:DescribeLogGroups",
