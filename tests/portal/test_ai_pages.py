@@ -17,6 +17,7 @@ from pacs.people.organizations import add_organization
 from pacs.people.scope import MEMBER_ROLES, Scope
 from tests.ai.rows import add_prereport
 from tests.functions.doors import TurnedClock
+from tests.leaks import plant
 from tests.portal.people import code_of, member
 from tests.portal.visits import headers, scope_of, send, show
 
@@ -63,6 +64,8 @@ def test_consent_is_given_and_taken_back_by_somebody(clinic: Any) -> None:
 
 
 def test_a_provider_is_changed_and_nothing_tells_its_key_or_its_address(clinic: Any) -> None:
+    plant("a key", KEY)
+    plant("an endpoint", ADDRESS)
     admin = scope_of(clinic, "admin")
     told = FORM | {"url": ADDRESS, "key": KEY, "model": "gpt-5.5-mini", "monthly_budget": "99,5"}
     assert send(clinic, "/admin/ai", admin, **told).headers["location"] == "/admin/ai?done=saved#openai"
