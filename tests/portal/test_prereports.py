@@ -151,7 +151,9 @@ def test_a_draft_is_shown_with_what_it_rests_on(desk: Desk) -> None:
     assert page.count('class="used"') == 1 and "the pre-report rests on it" in page
     assert "passed over, not set up" in page and "failed, too busy" in page and "cost unknown" in page
     assert '<details class="draft" open>' in page and "Take over into the report" in page
-    assert "AI sees a possible critical finding" in page
+    assert "AI sees a possible critical finding" in page and "by e-mail" not in page
+    desk.fetch("update ai_jobs set reason = 'NOT_TOLD'")
+    assert "Nobody could be told of it by e-mail." in desk.part()
     sent = desk.part(f"/jobs/{made['job']}/sent")
     assert "RAI Mock" in sent and "Images: 1" in sent
     assert show(desk.clinic, f"/viewer/1.2.3/ai/jobs/{made['job']}", desk.reader).status_code == 404
