@@ -176,6 +176,10 @@ def test_what_failed_can_be_copied_and_tried_again(desk: Desk) -> None:
     assert f'data-copy="{made["job"]} NOBODY_ANSWERED"' in page and "Try again" in page
     desk.fetch("update ai_jobs set reason = 'OVER_BUDGET'")
     assert "the budget of the month is used up" in desk.part()
+    set_consent(desk.clinic.services, desk.clinic.scope, False)
+    refused = desk.press(by_htmx=False, request_key="b")
+    assert refused.status_code == 403 and "Nobody has agreed yet" in refused.text
+    assert '<option value="rai-orchestrator" disabled>RAI Orchestrator (no consent yet)</option>' in desk.part()
 
 
 def test_a_draft_begins_the_report_or_comes_to_its_words_when_somebody_has_looked(desk: Desk) -> None:

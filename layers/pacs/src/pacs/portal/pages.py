@@ -126,6 +126,7 @@ ERROR_TEXTS = {
     "SECOND_FACTOR_NEEDED": marked("Enter the code of your second factor."),
     "PROVIDER_REFUSED": marked("Signing in that way did not work, or nobody knows you here. Ask your administrator."),
     "FORBIDDEN": marked("Your account may not do this."),
+    "CONSENT_NEEDED": marked("Nobody has agreed yet that models may be sent studies. Ask your administrator."),
     "NOT_FOUND": marked("There is nothing at this address, or it is not yours to see."),
     "CONFLICT": marked("Somebody was faster, or there is one like this already."),
     "INSUFFICIENT_CREDITS": marked("There are fewer credits than that."),
