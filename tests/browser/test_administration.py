@@ -149,6 +149,7 @@ def arranges_pre_reports(page: Page, origin: str) -> None:
     expect(openai.get_by_text("…ator")).to_be_visible()
     page.locator("#rai-mock").get_by_role("button", name="Test now").click()
     expect(page.locator("#tested-rai-mock")).to_contain_text("ms")
+    page.goto(f"{origin}/admin/ai")
     look(page, "ai")
     page.goto(f"{origin}/admin/ai/usage")
     expect(page.locator(".chart canvas")).to_have_count(3)
