@@ -13,7 +13,7 @@ from typing import Any
 
 from pacs.archive.keys import asked_prefix
 from pacs.errors import NotFound, ObjectNotFound
-from pacs.people.audit import Deed, record
+from pacs.people.audit import Deed, record_once
 from pacs.people.scope import Scope
 from pacs.ports import Services
 
@@ -70,6 +70,7 @@ def image_sent(
         body = services.exchange.get(f"{folder}/{attempt}/{number}.jpg")[1]
     except ObjectNotFound as error:
         raise NotFound("no such image was sent", field="number") from error
-    deed = Deed("view", study_instance_uid, number_of_instances=1, subject=f"{job_id}: image {attempt}/{number}")
-    record(services.database, scope, deed, source_ip=source_ip)
+    # A draft shows all of them at once, and whoever looks at it has looked.
+    deed = Deed("view", study_instance_uid, subject=f"{job_id}: images")
+    record_once(services.database, scope, deed, source_ip=source_ip)
     return body

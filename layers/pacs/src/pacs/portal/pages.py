@@ -132,7 +132,7 @@ ERROR_TEXTS = {
     "INSUFFICIENT_CREDITS": marked("There are fewer credits than that."),
     "INVALID_AUDIO": marked("The recording cannot be used: it is empty, silent, broken off or no sound at all."),
     "DUPLICATE_SUBMISSION": marked("This recording was sent within the last day already."),
-    "NOT_CONFIGURED": marked("No service for speech and language is set up yet. Ask your administrator."),
+    "NOT_CONFIGURED": marked("The service that is needed for this is not set up yet. Ask your administrator."),
     "TOO_MANY_REQUESTS": marked("Too many attempts. Wait a little and try again."),
     "UNAVAILABLE": marked("A part of the archive does not answer. Try again in a moment."),
 }
