@@ -35,7 +35,7 @@ OUTCOMES = {"answered": marked("answered"), "failed": marked("failed"), "skipped
 # Why a job has failed: `jobs`, `working`. Of one who was asked alone it is one of WHYS.
 REASONS = {
     "NOBODY_ANSWERED": marked("Nobody has answered."),
-    "NO_IMAGES": marked("No image of the study may be sent: devices may have drawn names into them, and there is no mask."),
+    "NO_IMAGES": marked("No image may be sent: devices may have drawn names into them, and there is no mask."),
     "STUDY_GONE": marked("The study is not here any more."),
     "TOO_LONG": marked("It took too long."),
     "GAVE_UP": marked("It broke off again and again."),
