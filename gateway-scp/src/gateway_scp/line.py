@@ -21,6 +21,8 @@ class Line(AssociationSocket):
         super().__init__(association, client_socket=connection)
         self._connection = connection
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._open = threading.Lock()  # its number may soon be another file's
+        self._is_disposed = False
         self._poll = select.poll()
         self._poll.register(connection, select.POLLIN)
         self._poll.register(self._wake, select.POLLIN)
@@ -38,7 +40,10 @@ class Line(AssociationSocket):
         return len(found) > (self._wake in found)
 
     def wake(self) -> None:
-        os.eventfd_write(self._wake, 1)
+        """Wake whoever waits here, from whatever thread; nobody does any more once it is disposed of."""
+        with self._open:
+            if not self._is_disposed:
+                os.eventfd_write(self._wake, 1)
 
     def read_into(self, view: memoryview) -> None:
         """Fill the view. Raises OSError when the peer closes or stalls before that."""
@@ -59,7 +64,10 @@ class Line(AssociationSocket):
 
     def dispose(self) -> None:
         close(self._connection)
-        os.close(self._wake)
+        with self._open:
+            if not self._is_disposed:
+                self._is_disposed = True
+                os.close(self._wake)
 
 
 def acknowledge(connection: socket.socket) -> None:
