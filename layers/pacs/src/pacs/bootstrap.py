@@ -10,7 +10,7 @@ from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pacs.errors import NotConfigured
+from pacs.errors import NotConfigured, StoreUnavailable
 from pacs.settings import Settings, variable_name
 
 if TYPE_CHECKING:
@@ -253,8 +253,12 @@ def local_store(settings: Settings, name: str) -> DirectoryStore:
     """One of the three stores of one machine; only originals raise events, only derived may be lost."""
     from pacs.local.store import DirectoryStore
 
+    root = settings.home / "store" / name
+    if (settings.home / "ready.json").exists() and not root.is_dir():
+        # The start has made it. Made again, it would take what the disk that is away will hide when it is back.
+        raise StoreUnavailable("the object store is not there")
     return DirectoryStore(
-        settings.home / "store" / name,
+        root,
         name=name,
         journal=local_journal(settings) if name == "originals" else None,
         durable=name != "derived",

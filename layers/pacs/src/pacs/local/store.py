@@ -232,7 +232,7 @@ class DirectoryStore:
             with opened(self._objects / key) as fd:
                 yield fd
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
-            raise self._missing() from error
+            raise self._missing(key) from error
 
     def _read(self, key: str, fd: int, offset: int, length: int) -> bytes:
         if Attributes.of(fd).composed is None:
@@ -242,9 +242,12 @@ class DirectoryStore:
     def _stretches(self, key: str, fd: int) -> list[Stretch]:
         return stretches_of(fd, str(self._objects / key), self._links / key)
 
-    def _missing(self) -> PacsError:
-        """What it means that a key is not found: a store whose disk is away must not pass for an empty one."""
-        if self._objects.is_dir():
+    def _missing(self, key: str) -> PacsError:
+        """What it means that a key is not found: a store whose disk is away must not pass for an empty one.
+
+        Nor one whose disk has just come back: what is there now was not missing.
+        """
+        if self._objects.is_dir() and not (self._objects / key).is_file() and self._objects.is_dir():
             return ObjectNotFound("no such object")
         return StoreUnavailable("the object store is not there")
 
@@ -342,7 +345,7 @@ class DirectoryStore:
     def _walk(self, folder: str, start: str = "") -> Iterator[ObjectInfo]:
         names = []
         if not self._objects.is_dir():
-            raise self._missing()
+            raise StoreUnavailable("the object store is not there")
         with (
             unavailable(),
             suppress(FileNotFoundError, NotADirectoryError),
